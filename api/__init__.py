@@ -1,0 +1,1 @@
+"""Results for people and programs: HTTP, server-sent events and the dashboard."""

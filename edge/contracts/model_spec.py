@@ -1,0 +1,73 @@
+"""What a model says of itself: `metadata_props["kullager.spec"]` of its ONNX file."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+SPEC_KEY = "kullager.spec"
+GOLDEN_KEY = "kullager.golden"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSignal:
+    name: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelContext:
+    """A text signal that conditions the model; `codes` are the texts of training, in the model's numbering."""
+
+    name: str
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelWaveform:
+    name: str
+    unit: str
+    rate_hz: float
+    n_points: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedOn:
+    rows: int
+    # "from" on the wire, a reserved word here
+    first: str
+    last: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalReference:
+    """Healthy training values of one signal: `quantiles` (1, 25, 50, 75, 99 %) and `tolerance`, see `ModelStatus`."""
+
+    quantiles: tuple[float, ...] = ()
+    tolerance: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """The contract between a model and the edge; shapes stand in `design.md`.
+
+    persistence:           consecutive instants with a score ≥ 1 before an asset counts as anomalous
+    min_coverage:          share of grid values a window needs to be scored (0..1)
+    false_alarms_per_week: alarms per machine-week on held-out healthy data
+    """
+
+    schema: Literal[1] = 1
+    name: str
+    version: str
+    asset_class: str
+    period_s: float
+    n_samples: int
+    signals: tuple[ModelSignal, ...]
+    context: tuple[ModelContext, ...] = ()
+    waveforms: tuple[ModelWaveform, ...] = ()
+    faults: tuple[str, ...] = ()
+    persistence: int = 1
+    min_coverage: float = 0.5
+    false_alarms_per_week: float | None = None
+    trained_on: TrainedOn | None = None
+    reference: dict[str, SignalReference] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)

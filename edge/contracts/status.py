@@ -1,0 +1,59 @@
+"""How an edge is: its sources, models and journal. Retained; the last will says offline."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class SourceState(StrEnum):
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """One source. Times are ns since 1970 UTC; `rejected` counts, by reason, what came in and was not used."""
+
+    state: SourceState
+    since: int
+    clock_offset_s: float | None = None
+    last_sample: int | None = None
+    samples: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStatus:
+    """A model in service, or the reason why there is none (`problem`).
+
+    `tolerance`: for each signal the half-width [plant unit] of the band round `expected` in which 99 % of the
+    healthy training values lie.
+    """
+
+    version: str | None = None
+    role: str = "champion"
+    assets: tuple[str, ...] = ()
+    tolerance: dict[str, float] = field(default_factory=dict)
+    false_alarms_per_week: float | None = None
+    figures: dict[str, float] = field(default_factory=dict)
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalStatus:
+    id: str
+    last_seq: int
+    trimmed_before: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeStatus:
+    edge: str
+    online: bool
+    time: int
+    version: str
+    sources: dict[str, SourceStatus] = field(default_factory=dict)
+    models: dict[str, ModelStatus] = field(default_factory=dict)
+    journal: JournalStatus | None = None

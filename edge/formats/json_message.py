@@ -1,0 +1,163 @@
+"""The JSON of everything that crosses a process boundary, see `contracts.md`.
+
+Times are RFC 3339 in UTC on the wire and int64 ns since 1970 in the program; float32 values are written in their
+shortest form that reads back the same; a missing number is null; readers ignore unknown fields.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+import numpy as np
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from edge.contracts.alarm import Alarm
+from edge.contracts.assessment import Assessment
+from edge.contracts.errors import MessageError
+from edge.contracts.status import EdgeStatus
+
+T = TypeVar("T")
+SCHEMA: Final = 1
+# the fields that hold ns in the program and RFC 3339 on the wire
+TIME_FIELDS: Final = frozenset({"time", "raised", "changed", "shelved_until", "since", "last_sample"})
+# names that differ because the wire's are reserved words here
+WIRE_NAMES: Final = {"first": "from", "last": "to"}
+MODEL_NAMES: Final = {wire: name for name, wire in WIRE_NAMES.items()}
+KINDS: Final[dict[type, str]] = {Assessment: "assessment", Alarm: "alarm", EdgeStatus: "status"}
+
+_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)$")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What makes a result the same result, however often it arrives."""
+
+    edge: str
+    journal: str
+    seq: int
+
+
+def format_time(time: int) -> str:
+    """RFC 3339 in UTC, with as many decimals as the time has.
+
+    >>> format_time(1_763_892_005_000_000_000), format_time(1_763_892_005_020_000_000)
+    ('2025-11-23T10:00:05Z', '2025-11-23T10:00:05.02Z')
+    """
+    seconds, nanos = divmod(int(time), 1_000_000_000)
+    # not fromtimestamp: its range depends on the platform
+    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{nanos:09d}".rstrip("0") + "Z" if nanos else f"{text}Z"
+
+
+def parse_time(text: str) -> int:
+    """ns since 1970 UTC of an RFC 3339 time; raises ValueError where the zone is missing.
+
+    >>> parse_time("2025-11-23T11:00:05.02+01:00")
+    1763892005020000000
+    """
+    match = _RFC_3339.fullmatch(text)
+    if match is None:
+        raise ValueError(f"'{text}' should be a time with its zone, such as '2026-11-23T10:00:05Z'")
+    date, clock, fraction, zone = match.groups()
+    whole = datetime.fromisoformat(f"{date}T{clock}{'+00:00' if zone in 'Zz' else zone}")
+    return int((whole - _EPOCH) / timedelta(seconds=1)) * 1_000_000_000 + int((fraction or "0").ljust(9, "0"))
+
+
+def encode(message: Any, identity: Identity | None = None) -> bytes:
+    """One contract dataclass as JSON, with `schema`, its `kind` where it has one, and its identity where given."""
+    body: dict[str, Any] = {"schema": SCHEMA}
+    if identity is not None:
+        body |= {"edge": identity.edge, "journal": identity.journal, "seq": identity.seq}
+    if kind := KINDS.get(type(message)):
+        body["kind"] = kind
+    body |= _plain(message)
+    return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def decode(kind: type[T], payload: bytes, topic: str) -> T:
+    """Read a contract dataclass; raises `MessageError` that names the topic and the field."""
+    return decode_fields(kind, load_object(payload, topic), topic)
+
+
+def decode_fields(kind: type[T], body: Mapping[str, Any], topic: str) -> T:
+    """The same from an already parsed message."""
+    try:
+        schema = body.get("schema", SCHEMA)
+        if schema != SCHEMA:
+            raise MessageError("schema", f"{topic}: schema {schema!r} is unknown; this version reads {SCHEMA}")
+        return _adapter(kind).validate_python(_times_to_ns(body))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise MessageError("wrong-type", f"{topic}: {where}: {first['msg']}") from None
+    except ValueError as error:
+        raise MessageError("bad-time", f"{topic}: {error}") from None
+
+
+def decode_identity(body: Mapping[str, Any], topic: str) -> Identity:
+    """The identity of a result; raises `MessageError` where it has none."""
+    return decode_fields(Identity, {key: body.get(key) for key in ("edge", "journal", "seq")}, topic)
+
+
+def load_object(payload: bytes, topic: str) -> dict[str, Any]:
+    """A JSON object; raises `MessageError` for everything else."""
+    try:
+        body = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise MessageError("not-json", f"{topic}: is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise MessageError("not-an-object", f"{topic}: should be a JSON object, not {type(body).__name__}")
+    return body
+
+
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    return dict(_members(value))
+
+
+def _members(value: Any) -> Iterator[tuple[str, Any]]:
+    for field in fields(value):
+        content = getattr(value, field.name)
+        if content is not None and field.name in TIME_FIELDS:
+            yield field.name, format_time(content)
+        else:
+            yield WIRE_NAMES.get(field.name, field.name), _json(content)
+
+
+def _json(value: Any) -> Any:
+    if is_dataclass(value):
+        return _plain(value)
+    if isinstance(value, dict):
+        return {key: _json(content) for key, content in value.items()}
+    if isinstance(value, tuple | list):
+        return [_json(content) for content in value]
+    if isinstance(value, np.float32):
+        # orjson writes a float32 shortest by itself, but not its NaN
+        return value if np.isfinite(value) else None
+    return value
+
+
+def _times_to_ns(body: Mapping[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, content in body.items():
+        if key in TIME_FIELDS and isinstance(content, str):
+            out[key] = parse_time(content)
+        elif isinstance(content, dict):
+            out[key] = _times_to_ns(content)
+        elif isinstance(content, list):
+            out[key] = [_times_to_ns(item) if isinstance(item, dict) else item for item in content]
+        else:
+            out[MODEL_NAMES.get(key, key)] = content
+    return out

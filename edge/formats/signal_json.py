@@ -1,0 +1,147 @@
+"""Plant signals in JSON over MQTT: which fields of which topic are which signals."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from edge.contracts.errors import MessageError
+from edge.contracts.plant import Plant, SignalEntry
+from edge.contracts.sample_batch import Quality, SampleBatch, TextTable
+from edge.formats.json_message import format_time, parse_time
+
+MAX_PAYLOAD_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one message brought, and by reason how many of its values could not be used."""
+
+    batch: SampleBatch
+    rejected: Counter[str]
+
+
+class SignalTopics:
+    """Reads the messages of one MQTT source into sample batches.
+
+    A number is a good sample, `null` a bad one (the sensor says that it does not know). A value of another type or
+    one that is not finite is a bad sample too, and counted. A field that a message leaves out is no sample.
+    """
+
+    def __init__(self, plant: Plant, source: str, texts: Mapping[int, TextTable]) -> None:
+        self._texts = texts
+        self._rows: dict[str, list[SignalEntry]] = defaultdict(list)
+        for row in plant.signals_of(source):
+            if row.signal.topic is not None:
+                self._rows[row.signal.topic].append(row)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(self._rows)
+
+    def read(self, topic: str, payload: bytes, received: int) -> Reading:
+        """The samples of one message; `received` [ns UTC] stands in where the plant file names no time field.
+
+        Raises `MessageError` where nothing of the message can be used.
+        """
+        rows = self._rows.get(topic)
+        if rows is None:
+            raise MessageError("unknown-topic", f"{topic}: no signal of the plant file has this topic")
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise MessageError("too-large", f"{topic}: {len(payload)} bytes; at most {MAX_PAYLOAD_BYTES} are read")
+        try:
+            body = orjson.loads(payload)
+        except orjson.JSONDecodeError as error:
+            raise MessageError("not-json", f"{topic}: is not JSON: {error}") from None
+        rejected: Counter[str] = Counter()
+        signals, times, values, qualities = [], [], [], []
+        for row in rows:
+            try:
+                found, raw = _field(body, row.signal.field, topic)
+                if not found:
+                    continue
+                time = received if row.signal.time_field is None else _time(body, row.signal.time_field, topic)
+            except MessageError as error:
+                rejected[error.reason] += 1
+                continue
+            value, quality, fault = self._value(row, raw)
+            if fault is not None:
+                rejected[fault] += 1
+            signals.append(row.index)
+            times.append(time)
+            values.append(value)
+            qualities.append(quality)
+        return Reading(SampleBatch.of(signals, times, values, qualities), rejected)
+
+    def _value(self, row: SignalEntry, raw: Any) -> tuple[float, Quality, str | None]:
+        if raw is None:
+            return math.nan, Quality.BAD, None
+        if row.is_text and isinstance(raw, str | int | float):
+            return float(self._texts[row.index].code(str(raw))), Quality.GOOD, None
+        if isinstance(raw, bool) or not isinstance(raw, int | float):
+            return math.nan, Quality.BAD, "wrong-type"
+        if not math.isfinite(raw):
+            return math.nan, Quality.BAD, "not-finite"
+        return float(raw), Quality.GOOD, None
+
+
+class SignalMessages:
+    """Writes samples as the messages that `SignalTopics` reads: the simulator's side of the same plant file."""
+
+    def __init__(self, plant: Plant, asset: str, source: str) -> None:
+        self._rows: dict[str, list[SignalEntry]] = defaultdict(list)
+        for row in plant.signals_of(source):
+            if row.asset == asset and row.signal.topic is not None:
+                self._rows[row.signal.topic].append(row)
+
+    def write(self, time: int, value_of: Callable[[str], float | str | None]) -> dict[str, bytes]:
+        """Topic → payload for one instant [ns UTC]; `value_of` gives the value of a signal by name, None where bad."""
+        messages = {}
+        for topic, rows in self._rows.items():
+            body: Any = {}
+            for row in rows:
+                value = value_of(row.name)
+                if row.signal.field is None:
+                    body = value
+                    continue
+                _put(body, row.signal.field, value)
+                if row.signal.time_field is not None:
+                    _put(body, row.signal.time_field, format_time(time))
+            messages[topic] = orjson.dumps(body)
+        return messages
+
+
+def _field(body: Any, path: str | None, topic: str) -> tuple[bool, Any]:
+    """Whether the field of a dotted path is there, and what it holds; without a path the message itself."""
+    if path is None:
+        return True, body
+    for key in path.split("."):
+        if not isinstance(body, dict):
+            raise MessageError("not-an-object", f"{topic}: has no field '{path}'")
+        if key not in body:
+            return False, None
+        body = body[key]
+    return True, body
+
+
+def _time(body: Any, path: str, topic: str) -> int:
+    found, raw = _field(body, path, topic)
+    if not found or not isinstance(raw, str):
+        raise MessageError("bad-time", f"{topic}: '{path}' should be a time such as '2026-11-23T10:00:05Z', not {raw!r}")
+    try:
+        time = parse_time(raw)
+    except ValueError as error:
+        raise MessageError("bad-time", f"{topic}: {path}: {error}") from None
+    if not 0 <= time < 1 << 62:
+        raise MessageError("bad-time", f"{topic}: {path}: {raw} lies outside 1970 to 2116")
+    return time
+
+
+def _put(body: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    for key in parents:
+        body = body.setdefault(key, {})
+    body[last] = value

@@ -1,0 +1,256 @@
+"""One connection to an MQTT broker, for every process: version 5 with fall-back to 3.1.1, and the only owner of reconnection.
+
+    async with MqttConnection(url="mqtt://127.0.0.1:1883", client_id="edge-1", subscriptions=["plant/#"]) as connection:
+        async for event in connection:
+            match event:
+                case Message(topic=topic, payload=payload): ...
+                case Connected(): ...          # subscribed; also after each reconnection
+                case Lost(reason=reason): ...  # said once per outage and reason
+                case Published(mid=mid): ...   # the broker has acknowledged what `publish` returned
+
+The iterator ends only when the context is left. paho runs the socket in a thread of its own; events cross to the
+event loop through one queue, with one wake-up however many wait. QoS is 1 everywhere.
+"""
+
+import asyncio
+import logging
+import random
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+logger = logging.getLogger(__name__)
+
+KEEPALIVE_S: Final = 15
+CONNECT_TIMEOUT_S: Final = 5.0
+MAX_IN_FLIGHT: Final = 1000
+VERSION_NAMES: Final = {MQTTProtocolVersion.MQTTv5: "5", MQTTProtocolVersion.MQTTv311: "3.1.1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """`refused` tells whether the broker itself said no (credentials, authorisation) or was not reached."""
+
+    reason: str
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    mid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker says, retained, when this client is gone without a word."""
+
+    topic: str
+    payload: bytes
+
+
+Event = Message | Connected | Lost | Published
+
+
+def back_off(first_s: float = 0.5, cap_s: float = 30.0, jitter: random.Random | None = None) -> Iterator[float]:
+    """Seconds to wait before each further attempt: doubling, capped, with full jitter in the upper half."""
+    jitter = jitter or random.Random()  # noqa: S311  # spreads clients, guards nothing
+    ceiling = first_s
+    while True:
+        yield ceiling * (0.5 + 0.5 * jitter.random())
+        ceiling = min(cap_s, ceiling * 2)
+
+
+class _NoAnswerError(Exception):
+    """The connection was opened and closed again before the broker said yes."""
+
+    def __init__(self, reason: str, refused: bool, wrong_version: bool) -> None:
+        super().__init__(reason)
+        self.refused, self.wrong_version = refused, wrong_version
+
+
+class MqttConnection:
+    """See the module. `queue_size` bounds the messages that wait; beyond it the oldest is dropped and counted in `dropped`."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        client_id: str,
+        subscriptions: Sequence[str] = (),
+        user: str = "",
+        password: str | None = None,
+        will: Will | None = None,
+        queue_size: int = 100_000,
+    ) -> None:
+        self.url, self.client_id, self.subscriptions = url, client_id, tuple(subscriptions)
+        self.dropped = 0
+        self._user, self._password, self._will = user, password, will
+        self._queue: deque[Event] = deque()
+        self._queue_size = queue_size
+        self._ready = asyncio.Event()
+        self._wake_pending = False
+        self._client: paho.Client | None = None
+        self._version = MQTTProtocolVersion.MQTTv5
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.create_task(self._keep_connected(), name=f"mqtt {self.client_id}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None  # noqa: S101  # entered
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            self._wake_pending = False
+            while self._queue:
+                yield self._queue.popleft()
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int | None:
+        """Hand a message over, without waiting. Its `mid` comes back in `Published`; None when not connected."""
+        client = self._client
+        if client is None:
+            return None
+        sent = client.publish(topic, payload, qos=1, retain=retain)
+        return sent.mid if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
+
+    # -- the one owner of reconnection
+
+    async def _keep_connected(self) -> None:
+        waits = back_off()
+        last_reason: str | None = None
+        while True:
+            try:
+                lost = await self._connect()
+                waits, last_reason = back_off(), None
+                self._put(Connected(VERSION_NAMES[self._version]))
+                try:
+                    reason = await lost
+                finally:
+                    await self._close()
+                self._put(Lost(reason, refused=False))
+                last_reason = reason
+            except _NoAnswerError as answer:
+                if answer.wrong_version and self._version is MQTTProtocolVersion.MQTTv5:
+                    logger.info("%s does not speak MQTT 5 (%s): falling back to 3.1.1", self.url, answer)
+                    self._version = MQTTProtocolVersion.MQTTv311
+                    continue
+                self._version = MQTTProtocolVersion.MQTTv5
+                last_reason = self._say(str(answer), last_reason, answer.refused)
+            except (OSError, ssl.SSLError) as error:
+                last_reason = self._say(f"{self.url} is not reached: {error.strerror or error}", last_reason, False)
+            await asyncio.sleep(next(waits))
+
+    def _say(self, reason: str, before: str | None, refused: bool) -> str:
+        if reason != before:
+            self._put(Lost(reason, refused))
+        return reason
+
+    async def _connect(self) -> asyncio.Future[str]:
+        """Connect and subscribe; the future answers with the reason when the connection is lost."""
+        answered: asyncio.Future[ReasonCode] = self._loop.create_future()
+        lost: asyncio.Future[str] = self._loop.create_future()
+
+        def on_connect(client: paho.Client, _userdata: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
+            self._loop.call_soon_threadsafe(_settle, answered, code)
+
+        def on_disconnect(_client: paho.Client, _userdata: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
+            self._loop.call_soon_threadsafe(_settle, answered, None)
+            self._loop.call_soon_threadsafe(_settle, lost, f"the connection to {self.url} was lost: {code}")
+
+        client = self._new_client()
+        client.on_connect, client.on_disconnect = on_connect, on_disconnect
+        client.on_message = lambda _client, _userdata, m: self._put_threadsafe(Message(m.topic, bytes(m.payload), m.retain))
+        client.on_publish = lambda _client, _userdata, mid, _code, _properties: self._put_threadsafe(Published(mid))
+        parts = urlsplit(self.url)
+        port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+        try:
+            await asyncio.to_thread(client.connect, parts.hostname or "", port, KEEPALIVE_S)
+            client.loop_start()
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                code = await answered
+            if code is None or code.is_failure:
+                raise self._refusal(code)
+            if self.subscriptions:
+                options: Any = SubscribeOptions(qos=1) if self._version is MQTTProtocolVersion.MQTTv5 else 1
+                client.subscribe([(topic, options) for topic in self.subscriptions])
+        except TimeoutError:
+            await asyncio.to_thread(client.loop_stop)
+            raise _NoAnswerError(f"{self.url} took the connection but did not answer", False, wrong_version=True) from None
+        except BaseException:
+            await asyncio.to_thread(client.loop_stop)
+            raise
+        self._client = client
+        return lost
+
+    def _new_client(self) -> paho.Client:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id=self.client_id, protocol=self._version, reconnect_on_failure=False
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(MAX_IN_FLIGHT)
+        if self._user:
+            client.username_pw_set(self._user, self._password)
+        if self._will is not None:
+            client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
+        if self.url.startswith("mqtts://"):
+            client.tls_set()
+        return client
+
+    def _refusal(self, code: ReasonCode | None) -> _NoAnswerError:
+        if code is None:
+            return _NoAnswerError(f"{self.url} closed the connection without an answer", False, wrong_version=True)
+        version = code.getName() == "Unsupported protocol version"
+        who = f"user '{self._user}'" if self._user else "a client without a user name"
+        return _NoAnswerError(f"{self.url} refuses {who}: {code}", not version, wrong_version=version)
+
+    async def _close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.disconnect()
+            await asyncio.to_thread(client.loop_stop)
+
+    # -- from paho's thread to the event loop
+
+    def _put_threadsafe(self, event: Event) -> None:
+        self._queue.append(event)
+        if len(self._queue) > self._queue_size:
+            self._queue.popleft()
+            self.dropped += 1
+        if not self._wake_pending:
+            self._wake_pending = True
+            self._loop.call_soon_threadsafe(self._ready.set)
+
+    def _put(self, event: Event) -> None:
+        self._queue.append(event)
+        self._ready.set()
+
+
+def _settle(future: asyncio.Future[Any], result: Any) -> None:
+    if not future.done():
+        future.set_result(result)
