@@ -1,1 +1,146 @@
-"""The blocks of ISO 13374 in order. No sockets and no clock: it is fed sample batches and `advance` events."""
+"""The blocks of ISO 13374 in order: nothing else composes them.
+
+Synchronous, without sockets and without a clock of its own: it is fed sample batches and `advance` events, live by
+the service and in evaluation by a replay, and gives the same results for both.
+
+    models, problems = load_models(plant, folder)
+    pipeline = Pipeline(plant, models)
+    pipeline.feed(batch)
+    results = pipeline.advance(to)
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.advisory_generation.alarm_list import AlarmList
+from edge.contracts.alarm import Alarm
+from edge.contracts.command import AlarmCommand, AlarmVerb
+from edge.contracts.errors import ModelError
+from edge.contracts.plant import Plant
+from edge.contracts.sample_batch import SampleBatch
+from edge.data_manipulation.layout import groups_of
+from edge.group_pipeline import Arrays, GroupPipeline, Results
+from edge.state_detection.detector import check_fit
+from edge.state_detection.onnx_model import OnnxModel
+
+__all__ = ["GridValues", "OnnxModel", "Pipeline", "Results", "grid_values", "load_models"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridValues:
+    """An asset's grid: time (n,) int64 ns UTC, value (n, n_signals) float32 with NaN where missing, names of the columns.
+
+    running: (n,) bool, whether the asset ran; `skipped` (n,) instants left out before this one in a long silence.
+    """
+
+    signals: tuple[str, ...]
+    time: NDArray[np.int64]
+    value: NDArray[np.float32]
+    running: NDArray[np.bool_]
+    skipped: NDArray[np.int64]
+
+
+class Pipeline:
+    """All blocks over all assets of a plant. `models` are by the name that the plant file gives them."""
+
+    def __init__(self, plant: Plant, models: Mapping[str, OnnxModel]) -> None:
+        self.plant = plant
+        self.alarms = AlarmList(plant.edge.id)
+        for asset_id, asset in plant.assets.items():
+            if (model := models.get(asset.model or "")) is not None:
+                check_fit(model.spec, model.path, asset_id, asset)
+        self._groups = [GroupPipeline(plant, group, models.get(group.model or ""), self.alarms) for group in groups_of(plant)]
+
+    def feed(self, batch: SampleBatch) -> None:
+        """Take samples, in any order within the allowed lateness."""
+        for group in self._groups:
+            group.grid.feed(batch)
+
+    def advance(self, to: int) -> Results:
+        """The sources' time has reached `to` [ns UTC]: close every instant that is due, and assess it."""
+        results = Results()
+        for group in self._groups:
+            group.advance(to, results)
+        results.alarms.extend(self.alarms.expire(to))
+        return results
+
+    def finish(self) -> Results:
+        """Close what is left at the end of a recording: up to the last instant that has samples."""
+        results = Results()
+        for group in self._groups:
+            group.advance(group.grid.end, results)
+        return results
+
+    def command(self, verb: AlarmVerb, command: AlarmCommand) -> Alarm | None:
+        """What an operator does to an alarm; None when it was so already. Raises `KullagerError` with the reason."""
+        return self.alarms.command(verb, command)
+
+    def rewind(self) -> None:
+        """The sources' clock has gone back: begin anew at the time that comes next. Alarms and health stay."""
+        for group in self._groups:
+            group.rewind()
+
+    @property
+    def counts(self) -> Counter[str]:
+        """By reason, the samples that came in and were not used."""
+        return sum((group.grid.counts for group in self._groups), Counter())
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """By model, why it gives no scores at present."""
+        return {
+            group.detector.model.spec.name: group.detector.problem
+            for group in self._groups
+            if group.detector is not None and group.detector.problem is not None
+        }
+
+    def state(self) -> Arrays:
+        """What a restart needs, as arrays; the alarms are in `alarms`."""
+        return {f"{index}/{key}": array for index, group in enumerate(self._groups) for key, array in group.state().items()}
+
+    def restore(self, state: Arrays) -> None:
+        """Go on where `state` was taken, by a pipeline of the same plant and models; otherwise raises ValueError."""
+        shapes = {key: array.shape for key, array in self.state().items() if "/grid/pending" not in key}
+        given = {key: array.shape for key, array in state.items() if "/grid/pending" not in key}
+        if shapes != given:
+            raise ValueError("the state is that of another plant file or another model")
+        for index, group in enumerate(self._groups):
+            group.restore({key.removeprefix(f"{index}/"): a for key, a in state.items() if key.startswith(f"{index}/")})
+
+
+def load_models(plant: Plant, folder: Path) -> tuple[dict[str, OnnxModel], dict[str, str]]:
+    """The models that the plant file names, from `<folder>/<name>.onnx`; and for those that may not go into service, why."""
+    models: dict[str, OnnxModel] = {}
+    problems: dict[str, str] = {}
+    for name in dict.fromkeys(asset.model for asset in plant.assets.values() if asset.model):
+        try:
+            model = OnnxModel.load(folder / f"{name}.onnx")
+            for asset_id, asset in plant.assets.items():
+                if asset.model == name:
+                    check_fit(model.spec, model.path, asset_id, asset)
+            models[name] = model
+        except ModelError as error:
+            problems[name] = str(error)
+    return models, problems
+
+
+def grid_values(plant: Plant, asset: str, batches: Iterable[SampleBatch]) -> GridValues:
+    """The grid of one asset as the edge makes it, for training."""
+    (group,) = groups_of(plant, only=[asset])
+    blocks = GroupPipeline(plant, group, None, AlarmList(plant.edge.id))
+    for batch in batches:
+        blocks.grid.feed(batch)
+    rows = list(blocks.grid.advance(blocks.grid.end))
+    value = np.concatenate([row.value for row in rows]) if rows else np.empty((0, len(group.names)))
+    return GridValues(
+        signals=group.names,
+        time=np.array([row.time for row in rows], np.int64),
+        value=value.astype(np.float32),
+        running=np.array([blocks.running(row.value)[0] for row in rows], np.bool_),
+        skipped=np.array([row.skipped for row in rows], np.int64),
+    )

@@ -36,12 +36,22 @@ Security = Literal[
     "Aes256Sha256RsaPss/SignAndEncrypt",
 ]
 
+# one text for both languages, or one for each
+DisplayName = str | dict[Literal["sv", "en"], str] | None
+
 _STRICT = ConfigDict(extra="forbid")
 WHAT_WOULD_BE_RIGHT = {
     r"^[a-z0-9][a-z0-9-]*$": "lower-case letters, digits and hyphens, as in 'pump-101'",
     r"^[a-z][a-z0-9_]*$": "lower-case letters, digits and underscores, as in 'bearing_temperature'",
     r"^nsu=[^;]+;[isgb]=.+$": "a node with its namespace URI, as in 'nsu=urn:vendor:plc;s=pump-101.speed'",
 }
+
+
+def _display_name(name: DisplayName, fallback: str) -> BilingualText:
+    if isinstance(name, dict):
+        sv, en = name.get("sv"), name.get("en")
+        return BilingualText(sv=sv or en or fallback, en=en or sv or fallback)
+    return BilingualText(sv=name or fallback, en=name or fallback)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +111,7 @@ class Signal:
     """One signal. `column` is its column in recordings, where that differs from its name."""
 
     __pydantic_config__ = _STRICT
+    name: DisplayName = None
     unit: str
     source: Identifier
     node: NodeId | None = None
@@ -111,6 +122,9 @@ class Signal:
     limits: Limits = Limits()
     resample: Literal["last", "mean", "min", "max"] = "last"
     stale_s: Positive = 10.0
+
+    def display_name(self, signal_name: str) -> BilingualText:
+        return _display_name(self.name, signal_name.replace("_", " "))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +175,7 @@ class Asset:
 
     __pydantic_config__ = _STRICT
     asset_class: Annotated[Identifier, Field(validation_alias="class")]
-    name: str | dict[Literal["sv", "en"], str] | None = None
+    name: DisplayName = None
     model: Identifier | None = None
     period_s: Positive = 1.0
     lateness_s: NotNegative = 0.5
@@ -172,10 +186,7 @@ class Asset:
     signals: Annotated[dict[SignalName, Signal], Field(min_length=1)]
 
     def display_name(self, asset_id: str) -> BilingualText:
-        if isinstance(self.name, dict):
-            sv, en = self.name.get("sv"), self.name.get("en")
-            return BilingualText(sv=sv or en or asset_id, en=en or sv or asset_id)
-        return BilingualText(sv=self.name or asset_id, en=self.name or asset_id)
+        return _display_name(self.name, asset_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,67 @@
+"""The sentences of alarms, in Swedish and English."""
+
+from collections.abc import Mapping, Sequence
+
+from edge.advisory_generation.rules import Rule
+from edge.contracts.alarm import BilingualText
+from edge.contracts.plant import Asset
+
+# how a unit is written for people, where its UCUM code is not that
+_SHOWN_UNITS = {"Cel": "°C", "/min": "r/min", "m3/h": "m³/h", "m/s2": "m/s²", "[g]": "g", "l/min": "l/min", "1": ""}
+N_NAMED_SIGNALS = 2
+
+
+def guilty_signals(contribution: Mapping[str, float] | None) -> tuple[str, ...]:
+    """The signals with the largest shares of the score, the guiltiest first."""
+    shares = sorted((contribution or {}).items(), key=lambda item: (-item[1], item[0]))
+    return tuple(name for name, share in shares[:N_NAMED_SIGNALS] if share > 0)
+
+
+def anomaly_text(
+    asset_id: str,
+    asset: Asset,
+    signals: Sequence[str],
+    measured: Mapping[str, float | None],
+    expected: Mapping[str, float] | None,
+) -> BilingualText:
+    """Which machine, which signals, measured against expected."""
+    name = asset.display_name(asset_id)
+    facts = [_fact(asset, signal, measured.get(signal), (expected or {}).get(signal)) for signal in signals]
+    return BilingualText(
+        sv=f"{name.sv} avviker från det normala" + (": " + ", ".join(f.sv for f in facts) if facts else ""),
+        en=f"{name.en} deviates from normal" + (": " + ", ".join(f.en for f in facts) if facts else ""),
+    )
+
+
+def limit_text(asset_id: str, asset: Asset, rule: Rule, value: float | None, limit: float) -> BilingualText:
+    """A fixed limit that was reached."""
+    assert rule.signal is not None  # noqa: S101  # a limit rule has its signal
+    name, signal = asset.display_name(asset_id), asset.signals[rule.signal]
+    label, unit = signal.display_name(rule.signal), signal.unit
+    sv = "varningsgränsen" if rule.level == "warning" else "larmgränsen"
+    en = "the warning limit" if rule.level == "warning" else "the alarm limit"
+    return BilingualText(
+        sv=f"{name.sv}: {label.sv} {_sv(value, unit)} har nått {sv} {_sv(limit, unit)}",
+        en=f"{name.en}: {label.en} {_en(value, unit)} has reached {en} {_en(limit, unit)}",
+    )
+
+
+def _fact(asset: Asset, signal: str, measured: float | None, expected: float | None) -> BilingualText:
+    label, unit = asset.signals[signal].display_name(signal), asset.signals[signal].unit
+    if expected is None:
+        return BilingualText(sv=f"{label.sv} {_sv(measured, unit)}", en=f"{label.en} {_en(measured, unit)}")
+    return BilingualText(
+        sv=f"{label.sv} {_sv(measured, unit)} (väntat {_sv(expected, unit)})",
+        en=f"{label.en} {_en(measured, unit)} (expected {_en(expected, unit)})",
+    )
+
+
+def _en(value: float | None, unit: str) -> str:
+    if value is None:
+        return "–"
+    number = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{number} {_SHOWN_UNITS.get(unit, unit)}".rstrip()
+
+
+def _sv(value: float | None, unit: str) -> str:
+    return _en(value, unit).replace(".", ",") if value is not None else "–"

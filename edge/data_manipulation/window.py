@@ -1,0 +1,44 @@
+"""The newest grid values of a group as one contiguous view per instant."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Window:
+    """A ring that is written twice, so that every window is one view without a copy.
+
+    (n_assets, n_samples, n_signals) float32, oldest first, NaN where missing. `filled` (n_assets,) counts the
+    instants since an asset's window was last begun anew: below n_samples it is warming up.
+    """
+
+    def __init__(self, n_assets: int, n_samples: int, n_signals: int) -> None:
+        self.n_samples = n_samples
+        self.filled = np.zeros(n_assets, np.int64)
+        self._ring = np.full((n_assets, 2 * n_samples, n_signals), np.nan, np.float32)
+        self._position = n_samples - 1
+
+    def append(self, value: NDArray[np.float64]) -> None:
+        """Add one instant's values (n_assets, n_signals)."""
+        self._position = (self._position + 1) % self.n_samples
+        self._ring[:, self._position] = value
+        self._ring[:, self._position + self.n_samples] = value
+        self.filled += 1
+
+    def restart(self, assets: NDArray[np.bool_]) -> None:
+        """Begin the windows of these assets anew, with nothing in them."""
+        self._ring[assets] = np.nan
+        self.filled[assets] = 0
+
+    @property
+    def view(self) -> NDArray[np.float32]:
+        """(n_assets, n_samples, n_signals), the newest instant last; valid until the next `append`."""
+        return self._ring[:, self._position + 1 : self._position + 1 + self.n_samples]
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        return {"window": self.view.copy(), "filled": self.filled}
+
+    def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
+        self._ring[:, : self.n_samples] = state["window"]
+        self._ring[:, self.n_samples :] = state["window"]
+        self._position = self.n_samples - 1
+        self.filled[:] = state["filled"]

@@ -1,0 +1,178 @@
+"""The blocks of ISO 13374 in order, for one group of assets: every array has one row for each asset."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.advisory_generation.alarm_list import AlarmList
+from edge.advisory_generation.conditions import Change, Conditions
+from edge.advisory_generation.rules import ANOMALY, RuleTable, rule_table
+from edge.advisory_generation.wording import anomaly_text, guilty_signals, limit_text
+from edge.contracts.alarm import Alarm, Evidence
+from edge.contracts.assessment import Assessment, FaultMode, ModelIdentity, State
+from edge.contracts.plant import Plant
+from edge.data_manipulation.grid import Grid, GridRow
+from edge.data_manipulation.layout import Group
+from edge.data_manipulation.window import Window
+from edge.health_assessment.health import HealthTrend, zone
+from edge.prognostic_assessment.remaining_life import remaining_life
+from edge.state_detection.detector import REASONS, SCORED, Detection, Detector, Observation, undetected
+from edge.state_detection.onnx_model import OnnxModel
+
+# without a model, how long [instants] an asset may be silent before nothing more is said of it
+UNSCORED_SAMPLES: Final = 10
+
+Arrays = dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """What one `advance` gave, in the order it came about."""
+
+    assessments: list[Assessment] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
+
+
+class GroupPipeline:
+    """The blocks of one group."""
+
+    def __init__(self, plant: Plant, group: Group, model: OnnxModel | None, alarms: AlarmList) -> None:
+        self.group = group
+        n_assets, n_signals = group.shape
+        n_samples = model.spec.n_samples if model else UNSCORED_SAMPLES
+        self.grid = Grid(group, len(plant.signal_table), silence_ns=n_samples * group.period_ns)
+        self.window = Window(n_assets, n_samples, n_signals)
+        self.detector = Detector(model, group.names, n_assets) if model else None
+        self.health = HealthTrend(n_assets, group.period_ns / 1e9)
+        self.rules: RuleTable = rule_table(group)
+        self.conditions = Conditions(self.rules)
+        self.alarms = alarms
+        self._running_signal, self._running_above = _running(group)
+        self._limit_columns = [group.column(rule.signal) for rule in self.rules.rules if rule.signal is not None]
+
+    def advance(self, to: int, results: Results) -> None:
+        for row in self.grid.advance(to):
+            self._assess(row, results)
+
+    def _assess(self, row: GridRow, results: Results) -> None:
+        running = self.running(row.value)
+        # what the window held before a silence or a standstill says nothing of what comes after it
+        self.window.restart(~running | row.silent | np.full(len(running), row.skipped > 0))
+        self.window.append(row.value)
+        if self.detector is None:
+            detection = undetected(len(running))
+        else:
+            detection = self.detector.detect(
+                Observation(
+                    window=self.window.view,
+                    value=row.value,
+                    bad=row.bad,
+                    stale=row.stale,
+                    running=running,
+                    filled=self.window.filled,
+                )
+            )
+        health = self.health.update(detection.score)
+        spoken = np.flatnonzero(~row.silent)
+        assessments = {int(asset): self._assessment(row, detection, health, int(asset)) for asset in spoken}
+        results.assessments.extend(assessments.values())
+        level = np.column_stack([detection.score.astype(np.float64), row.value[:, self._limit_columns]])
+        for change in self.conditions.update(row.time, level, detection.anomalous):
+            if (alarm := self._alarm(row.time, change, assessments.get(change.asset), level)) is not None:
+                results.alarms.append(alarm)
+
+    def running(self, value: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """(n_assets,) whether each asset runs; where that cannot be told it is taken to run, and its signal is stale."""
+        watched = self._running_signal >= 0
+        level = value[np.arange(len(value)), np.maximum(self._running_signal, 0)]
+        return ~watched | np.isnan(level) | (level > self._running_above)
+
+    def _assessment(self, row: GridRow, detection: Detection, health: NDArray[np.float32], asset: int) -> Assessment:
+        names, present = self.group.names, self.group.signal[asset] >= 0
+        value = row.value[asset].astype(np.float32)
+        measured = {
+            name: (number if np.isfinite(number) else None)
+            for name, number, there in zip(names, value, present, strict=True)
+            if there
+        }
+        scored = detection.reason[asset] == SCORED
+        known_health = bool(np.isfinite(health[asset]))
+        outputs = detection.outputs if scored else {}
+        model = self.detector.model.spec if self.detector else None
+        state = State.ANOMALOUS if detection.anomalous[asset] else State.NORMAL
+        return Assessment(
+            asset=self.group.assets[asset],
+            time=row.time,
+            state=state if scored else State.WITHHELD,
+            reason=None if scored else REASONS[detection.reason[asset]],
+            score=detection.score[asset] if scored else None,
+            contribution=self._by_signal(outputs.get("contribution"), asset),
+            measured=measured,
+            expected=self._by_signal(outputs.get("expected"), asset),
+            known=outputs["known"][asset] if "known" in outputs else None,
+            coverage=detection.coverage[asset],
+            health=health[asset] if known_health else None,
+            zone=zone(float(health[asset])) if known_health else None,
+            fault=self._fault(outputs.get("fault_probability"), asset),
+            rul_h=remaining_life(outputs["rul_h"][asset]) if "rul_h" in outputs else None,
+            model=ModelIdentity(name=model.name, version=model.version) if model else None,
+        )
+
+    def _by_signal(self, values: NDArray[np.float32] | None, asset: int) -> dict[str, float] | None:
+        if values is None or self.detector is None:
+            return None
+        signals = self.detector.model.spec.signals
+        return {signal.name: value for signal, value in zip(signals, values[asset], strict=True)}
+
+    def _fault(self, probability: NDArray[np.float32] | None, asset: int) -> FaultMode | None:
+        if probability is None or self.detector is None:
+            return None
+        likeliest = int(np.argmax(probability[asset]))
+        return FaultMode(name=self.detector.model.spec.faults[likeliest], probability=probability[asset, likeliest])
+
+    def _alarm(self, time: int, change: Change, assessment: Assessment | None, level: NDArray[np.float64]) -> Alarm | None:
+        asset_id, settings = self.group.assets[change.asset], self.group.settings[change.asset]
+        rule = self.rules.rules[change.rule]
+        if not change.begun:
+            return self.alarms.end(time, asset=asset_id, rule=rule.name)
+        measured = assessment.measured if assessment else {}
+        if rule.name == ANOMALY:
+            signals = guilty_signals(assessment.contribution if assessment else None)
+            text = anomaly_text(asset_id, settings, signals, measured, assessment.expected if assessment else None)
+            evidence = Evidence(score=assessment.score if assessment else None, signals=signals)
+        else:
+            limit = float(self.rules.limit[change.asset, change.rule])
+            text = limit_text(asset_id, settings, rule, float(level[change.asset, change.rule]), limit)
+            evidence = Evidence(signals=(rule.signal,) if rule.signal else ())
+        priority = rule.priority or settings.alarm.priority
+        return self.alarms.begin(time, asset=asset_id, rule=rule.name, priority=priority, text=text, evidence=evidence)
+
+    def rewind(self) -> None:
+        self.grid.rewind()
+        self.window.restart(np.ones(len(self.group.assets), np.bool_))
+
+    def _stateful(self) -> dict[str, "Grid | Window | Detector | HealthTrend | Conditions"]:
+        blocks: dict[str, Grid | Window | Detector | HealthTrend | Conditions] = {
+            "grid": self.grid,
+            "window": self.window,
+            "health": self.health,
+            "conditions": self.conditions,
+        }
+        return blocks | ({"detector": self.detector} if self.detector else {})
+
+    def state(self) -> Arrays:
+        return {f"{name}/{key}": array for name, block in self._stateful().items() for key, array in block.state().items()}
+
+    def restore(self, state: Arrays) -> None:
+        for name, block in self._stateful().items():
+            block.restore({key.removeprefix(f"{name}/"): a for key, a in state.items() if key.startswith(f"{name}/")})
+
+
+def _running(group: Group) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """For each asset the column of the signal that tells whether it runs, -1 where none does, and its threshold."""
+    settings = [asset.running for asset in group.settings]
+    signal = np.array([group.column(running.signal) if running else -1 for running in settings], np.int64)
+    above = np.array([running.above if running else np.nan for running in settings], np.float64)
+    return signal, above

@@ -1,0 +1,146 @@
+"""Scores of one group at one instant, or the reason why there is none."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.contracts.assessment import Reason
+from edge.contracts.errors import ModelError
+from edge.contracts.model_spec import ModelSpec
+from edge.contracts.plant import Asset
+from edge.state_detection.onnx_model import OnnxModel
+
+# the number of a reason in `Detection.reason`; -1 is none
+REASONS: Final = tuple(Reason)
+SCORED: Final = -1
+KNOWN_LIMIT: Final = 0.5
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What state detection sees of a group, arrays (n_assets, n_signals) where not said otherwise.
+
+    window:  (n_assets, n_samples, n_signals) float32
+    value:   the newest grid values, NaN where missing
+    bad, stale: why a newest value is missing
+    running: (n_assets,) bool
+    filled:  (n_assets,) instants in the window since it was begun anew
+    """
+
+    window: Floats
+    value: NDArray[np.float64]
+    bad: NDArray[np.bool_]
+    stale: NDArray[np.bool_]
+    running: NDArray[np.bool_]
+    filled: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """Detections of a group, (n_assets,) or (n_assets, n_signals of the model); rows that are withheld hold no meaning.
+
+    score:      ≥ 0, 1.0 is the alarm limit; NaN where withheld
+    reason:     index in `REASONS`, `SCORED` (-1) where there is a score
+    anomalous:  the score has been ≥ 1 for the model's persistence
+    outputs:    the model's other outputs, as it gave them
+    """
+
+    score: Floats
+    reason: NDArray[np.int8]
+    anomalous: NDArray[np.bool_]
+    coverage: Floats
+    outputs: dict[str, Floats]
+
+
+class Detector:
+    """One model over one group. `problem` says why it gives no scores any more, None while it does."""
+
+    def __init__(self, model: OnnxModel, names: tuple[str, ...], n_assets: int) -> None:
+        self.model = model
+        self.problem: str | None = None
+        spec = model.spec
+        self._columns = np.array([names.index(signal.name) for signal in spec.signals], np.int64)
+        self._all_columns = np.array_equal(self._columns, np.arange(len(names)))
+        self._streak = np.zeros(n_assets, np.int64)
+
+    def detect(self, seen: Observation) -> Detection:
+        spec, columns = self.model.spec, self._columns
+        window = seen.window if self._all_columns else seen.window[:, :, columns]
+        coverage = np.isfinite(window).mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
+        reason = np.full(len(window), SCORED, np.int8)
+        # the later overrides the earlier: the most telling reason last
+        for applies, why in (
+            (coverage < spec.min_coverage, Reason.LOW_COVERAGE),
+            (seen.filled < spec.n_samples, Reason.WARMING_UP),
+            (seen.bad[:, columns].any(axis=1), Reason.BAD_QUALITY),
+            (seen.stale[:, columns].any(axis=1), Reason.STALE),
+            (~seen.running, Reason.MACHINE_OFF),
+        ):
+            reason[applies] = REASONS.index(why)
+        outputs = self._run(np.ascontiguousarray(window), reason)
+        score = outputs.pop("score").copy()
+        if "known" in outputs:
+            unknown = (reason == SCORED) & (outputs["known"] < KNOWN_LIMIT)
+            reason[unknown] = REASONS.index(Reason.UNKNOWN_OPERATING_POINT)
+        score[reason != SCORED] = np.nan
+        self._streak = np.where(score >= 1.0, self._streak + 1, 0)
+        return Detection(
+            score=score,
+            reason=reason,
+            anomalous=self._streak >= spec.persistence,
+            coverage=coverage,
+            outputs=outputs,
+        )
+
+    def _run(self, window: Floats, reason: NDArray[np.int8]) -> dict[str, Floats]:
+        """Score all rows, withheld ones included: a row's place in the batch stays the same."""
+        try:
+            outputs = self.model.score({"window": window})
+        except ModelError as error:
+            self.problem = str(error)
+            reason[:] = REASONS.index(Reason.NO_MODEL)
+            return {"score": np.full(len(window), np.nan, np.float32)}
+        nonsense = (reason == SCORED) & ~(np.isfinite(outputs["score"]) & (outputs["score"] >= 0))
+        self.problem = f"{self.model.path}: gave a score that is no number ≥ 0" if nonsense.any() else None
+        reason[nonsense] = REASONS.index(Reason.NO_MODEL)
+        return outputs
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        return {"streak": self._streak}
+
+    def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
+        self._streak[:] = state["streak"]
+
+
+def undetected(n_assets: int) -> Detection:
+    """What there is without a model."""
+    return Detection(
+        score=np.full(n_assets, np.nan, np.float32),
+        reason=np.full(n_assets, REASONS.index(Reason.NO_MODEL), np.int8),
+        anomalous=np.zeros(n_assets, np.bool_),
+        coverage=np.zeros(n_assets, np.float32),
+        outputs={},
+    )
+
+
+def check_fit(spec: ModelSpec, path: str, asset_id: str, asset: Asset) -> None:
+    """Raise `ModelError` where a model does not fit an asset of the plant file."""
+    faults = []
+    if spec.asset_class != asset.asset_class:
+        faults.append(f"is for class '{spec.asset_class}', not '{asset.asset_class}'")
+    if spec.period_s != asset.period_s:
+        faults.append(f"expects a period of {spec.period_s} s, the plant file says {asset.period_s} s")
+    for signal in spec.signals:
+        found = asset.signals.get(signal.name)
+        if found is None:
+            faults.append(f"needs the signal '{signal.name}'")
+        elif found.unit != signal.unit:
+            faults.append(f"expects '{signal.name}' in {signal.unit}, the plant file says {found.unit}")
+    if spec.context:
+        faults.append("is conditioned on a context, which this version does not serve")
+    if faults:
+        raise ModelError(f"{path}: does not fit asset '{asset_id}': " + "; ".join(faults))
