@@ -1,0 +1,91 @@
+"""Real parts for all tests: free ports, a mosquitto that can be stopped and started, and the demo plant on both."""
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LIMIT_S = 30.0
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """A function that gives another free TCP port on loopback with each call."""
+    given: set[int] = set()
+
+    def find() -> int:
+        while True:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = int(probe.getsockname()[1])
+            if port not in given:
+                given.add(port)
+                return port
+
+    return find
+
+
+class Mosquitto:
+    """A real mosquitto on one loopback port: `stop()` and `start()` make the outage that a test needs."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self.port, self.url = port, f"mqtt://127.0.0.1:{port}"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        assert self._process is None, "mosquitto runs already"
+        configuration = self._folder / "mosquitto.conf"
+        # "user root" keeps root from dropping to a user who cannot read the folder; others ignore it
+        configuration.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\nlog_dest stderr\n"
+            "max_queued_messages 100000\nset_tcp_nodelay true\n"
+        )
+        executable = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        with (self._folder / "mosquitto.log").open("ab") as log:
+            self._process = subprocess.Popen([executable, "-c", str(configuration)], stderr=log, stdout=log)
+        deadline = time.monotonic() + LIMIT_S
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1.0).close()
+                return
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    said = (self._folder / "mosquitto.log").read_text()
+                    raise RuntimeError(f"mosquitto does not listen on port {self.port}:\n{said}") from None
+                time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Kill it, without a good-bye to its clients."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(LIMIT_S)
+            self._process = None
+
+
+@pytest.fixture
+def mosquitto(free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """A running mosquitto with `.url`, `.port`, `.stop()` and `.start()`."""
+    if shutil.which("mosquitto") is None and not Path("/usr/sbin/mosquitto").exists():
+        pytest.skip("mosquitto is not installed; `apt-get install mosquitto` brings it")
+    broker = Mosquitto(free_port(), tmp_path_factory.mktemp("mosquitto"))
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def demo_plant(tmp_path: Path, free_port: Callable[[], int], mosquitto: Mosquitto) -> Path:
+    """The path of a copy of the demo's plant file, on a free OPC UA port and the test's mosquitto."""
+    text = (ROOT / "edge/plants/demo.toml").read_text(encoding="utf-8")
+    for before, after in (("127.0.0.1:4840", f"127.0.0.1:{free_port()}"), ("127.0.0.1:1883", f"127.0.0.1:{mosquitto.port}")):
+        assert before in text, f"the demo's plant file no longer has {before}"
+        text = text.replace(before, after)
+    path = tmp_path / "demo.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
