@@ -1,0 +1,133 @@
+"""`python -m models train | evaluate | benchmark`."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from edge.contracts.errors import KullagerError, RecordingError
+from edge.contracts.plant import Plant, load_plant
+from edge.contracts.sample_batch import SampleBatch
+from edge.formats.json_message import parse_time
+from models.card import card, false_alarm_sentence, latency_us
+from models.dataset import read_recording, select
+from models.export import write
+from models.training import Settings, TrainedModel, train
+
+logger = logging.getLogger("kullager.models")
+DEFAULTS = Settings()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; 0 when done, 2 for what the operator can put right, 130 when interrupted."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except KullagerError as error:
+        print(f"models: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"models: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("models: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _train(options: argparse.Namespace) -> None:
+    plant = load_plant(options.plant, os.environ)
+    recording = read_recording(options.data, plant, options.asset)
+    settings = Settings(
+        n_samples=options.window,
+        quantile=options.quantile,
+        persistence=options.persistence,
+        version=options.version,
+        without=options.without,
+    )
+    healthy = select(recording, options.rows, options.first, options.last)
+    trained = train(healthy, plant, settings, watch=_progress, step=lambda what: logger.info("%s", what))
+    path = options.out or _default_path(plant, options.asset)
+    write(path, trained.content)
+    write(path.with_suffix(".md"), card(trained, options.asset, latency_us(path)))
+    _tell(trained, path)
+
+
+def _tell(trained: TrainedModel, path: Path) -> None:
+    spec, on, limits = trained.spec, trained.spec.trained_on, trained.detector.limits_
+    if on is not None:
+        print(f"trained on    {on.rows} rows, {on.first} to {on.last}; {len(trained.data.windows)} windows")
+    print(f"model         {spec.name} version {spec.version}: {len(spec.signals)} signals, {spec.n_samples} instants")
+    print(f"limits        T² {limits[0]:.4g}, Q {limits[1]:.4g} ({trained.detector.quantile:g} quantile, held out)")
+    print(f"false alarms  {false_alarm_sentence(trained)}")
+    print(f"model file    {path} ({len(trained.content) / 1000:.1f} kB)")
+    print(f"model card    {path.with_suffix('.md')}")
+
+
+def _default_path(plant: Plant, asset: str) -> Path:
+    name = plant.assets[asset].model
+    if name is None:
+        raise RecordingError(f"asset '{asset}' names no model in the plant file; add model = \"…\" or give --out")
+    return Path(os.environ.get("KULLAGER_HOME", ".kullager")) / "models" / f"{name}.onnx"
+
+
+def _progress(batches: Iterable[SampleBatch], total: int) -> Iterator[SampleBatch]:
+    """A bar on a terminal; elsewhere a plain line for each quarter."""
+    if sys.stderr.isatty():
+        yield from tqdm(batches, total=total, desc="reading", unit="batch", leave=False)
+        return
+    for done, batch in enumerate(batches, start=1):
+        yield batch
+        if done * 4 // total > (done - 1) * 4 // total:
+            logger.info("read %d %%", 100 * done // total)
+
+
+def _rows(text: str) -> slice:
+    """`0:400` → slice(0, 400)."""
+    start, colon, stop = text.partition(":")
+    try:
+        rows = slice(int(start or 0), int(stop) if stop else None)
+    except ValueError:
+        colon = ""
+    if not colon or rows.start < 0 or (rows.stop is not None and rows.stop <= rows.start):
+        raise argparse.ArgumentTypeError(f"'{text}' should be rows from:to, such as 0:400")
+    return rows
+
+
+def _time(text: str) -> int:
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m models", description="From plant data to one ONNX file for the edge.")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    one = verbs.add_parser("train", help="train the default model on a healthy recording")
+    one.add_argument("data", type=Path, metavar="DATA", help="recording, CSV or Parquet")
+    one.add_argument("--plant", type=Path, required=True, help="plant file (TOML)")
+    one.add_argument("--asset", required=True, help="asset of the plant file that the recording is of")
+    one.add_argument("--out", type=Path, help="default: KULLAGER_HOME/models/<model of the asset>.onnx")
+    one.add_argument("--rows", type=_rows, metavar="FROM:TO", help="healthy rows of the file, such as 0:400")
+    one.add_argument("--from", type=_time, dest="first", metavar="TIME", help="healthy from this time, RFC 3339")
+    one.add_argument("--to", type=_time, dest="last", metavar="TIME", help="healthy up to this time, RFC 3339")
+    one.add_argument("--window", type=int, default=DEFAULTS.n_samples, help="trailing window in grid instants (%(default)s)")
+    one.add_argument("--quantile", type=float, default=DEFAULTS.quantile, help="of held-out scores, the limit (%(default)s)")
+    one.add_argument(
+        "--persistence", type=int, default=DEFAULTS.persistence, help="scores ≥ 1 in a row for an anomaly (%(default)s)"
+    )
+    one.add_argument("--without", action="append", default=[], metavar="SIGNAL", help="leave this signal out; repeatable")
+    one.add_argument("--version", default=DEFAULTS.version, help="version written into the model (%(default)s)")
+    one.set_defaults(run=_train)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

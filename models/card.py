@@ -1,0 +1,106 @@
+"""The model card: what a maintenance engineer should know before trusting a model, as Markdown beside the file."""
+
+import hashlib
+import time
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from edge.contracts.model_spec import ModelSignal, SignalReference
+from edge.pipeline import OnnxModel
+from models.training import TrainedModel
+
+# below this share of a week, the false-alarm figure is more guess than measurement
+ENOUGH_H: Final = 168.0
+LATENCY_ROUNDS: Final = 200
+
+
+def latency_us(path: Path) -> float:
+    """Median time [µs] in which this machine scores one asset with the model in `path`, as the edge runs it."""
+    model = OnnxModel.load(path)
+    window = np.zeros((1, model.spec.n_samples, len(model.spec.signals)), np.float32)
+    rounds = []
+    for _ in range(LATENCY_ROUNDS):
+        begun = time.perf_counter_ns()
+        model.score({"window": window})
+        rounds.append(time.perf_counter_ns() - begun)
+    return float(np.median(rounds)) / 1000
+
+
+def false_alarm_sentence(trained: TrainedModel) -> str:
+    """The false-alarm figure with what it rests on, and how far it can be trusted."""
+    alarms = trained.calibration.false_alarms
+    hours = alarms.observed_s / 3600
+    sentence = (
+        f"{alarms.count} alarm{'' if alarms.count == 1 else 's'} in {hours:.3g} h of held-out healthy data: "
+        f"{_plainly(alarms.per_week)} a week, and with 95 % confidence at most {_plainly(alarms.at_most)}."
+    )
+    if hours < ENOUGH_H:
+        sentence += " That is too little data to promise anything: train on a week or more of normal operation."
+    return sentence
+
+
+def card(trained: TrainedModel, asset: str, latency: float) -> str:
+    """The whole card. `latency` is in µs and of this machine; it stands here and not in the file."""
+    spec, detector = trained.spec, trained.detector
+    on = spec.trained_on
+    assert on is not None  # noqa: S101 - training always says
+    window_s = spec.n_samples * spec.period_s
+    rows = [_row(signal, spec.reference[signal.name]) for signal in spec.signals]
+    return f"""# {spec.name}, version {spec.version}
+
+A detector of unusual behaviour for machines of class `{spec.asset_class}`, trained on `{asset}`.
+It was shown normal operation only: it tells *that* and *where* a machine differs from it, not which fault it has.
+
+## Trained on
+
+{on.rows} rows from {on.first} to {on.last}, which gave {len(trained.data.windows)} windows of {window_s:g} s.
+Content (SHA-256): `{on.sha256}`
+
+| signal | unit | normal (1 to 99 %) | band round the expected value (99 %) |
+|---|---|---|---|
+{chr(10).join(rows)}
+
+## How it decides
+
+The mean of each signal over the last {window_s:g} s is compared with {detector.pca_.n_components_} patterns in which the
+signals varied together in training ({detector.variance:.0%} of the variation). Two distances are measured: how far out the
+machine is within these patterns (T², limit {detector.limits_[0]:.4g}), and how badly the signals fit them (Q, limit
+{detector.limits_[1]:.4g}). The score is the larger of both over its limit: **1.0 is the alarm limit**. The machine counts as
+anomalous after {spec.persistence} scores of 1 or more in a row.
+
+The limits are the {detector.quantile:.1%} quantile of the scores of healthy data that the model had not seen: in turn, each
+quarter of the training time was held out, with everything that overlaps it, and scored by a model of the rest.
+
+## False alarms
+
+{false_alarm_sentence(trained)}
+Counted with the on-delay, off-delay and hysteresis of the plant file, against limits in which the counted quarter had no say.
+{trained.calibration.exceedance:.2%} of held-out instants had a score of 1 or more.
+
+## Proof and speed
+
+The file gives what scikit-learn gives on all {trained.parity.n_windows} training windows (largest relative difference
+{trained.parity.largest:.1e}). One asset is scored in {latency:.0f} µs on the machine that trained it.
+SHA-256 of the file: `{hashlib.sha256(trained.content).hexdigest()}`
+
+## Limits of use
+
+- It knows only the operating points it was trained on; a new product, season or speed may look like a fault.
+- If a fault was already present in the training data, it is part of what the model calls normal.
+- It sees the means over {window_s:g} s: shorter events are smoothed away, and a fault shows with that delay.
+- Nothing is scored while the machine is off, while a newest value is missing, or when less than {spec.min_coverage:.0%} of a
+  window is there.
+- Retrain after a repair or a change of sensors, and whenever false alarms exceed what stands above.
+"""
+
+
+def _row(signal: ModelSignal, reference: SignalReference) -> str:
+    lowest, *_, highest = reference.quantiles
+    return f"| {signal.name} | {signal.unit} | {lowest:.4g} to {highest:.4g} | ± {reference.tolerance:.3g} |"
+
+
+def _plainly(number: float) -> str:
+    """Two or three digits that mean something, never in powers of ten."""
+    return f"{float(f'{number:.2g}'):,.0f}" if number >= 10 else f"{number:.2g}"

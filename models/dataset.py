@@ -1,0 +1,209 @@
+"""Recordings, and the healthy windows a model learns from: made by the edge's own grid, so training sees what service will."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from edge.contracts.errors import RecordingError
+from edge.contracts.model_spec import ModelSignal, TrainedOn
+from edge.contracts.plant import Plant
+from edge.contracts.sample_batch import SampleBatch, TextTable
+from edge.formats.json_message import format_time
+from edge.formats.recording import TIME_COLUMNS, Recording, read_csv
+from edge.pipeline import GridValues, grid_values
+from models.features import Windows
+
+Watch = Callable[[Iterable[SampleBatch], int], Iterable[SampleBatch]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthyData:
+    """The windows of one asset that the edge would score, and what they came from.
+
+    time: (n_windows,) int64 [ns UTC], the instant at which each window ends
+    """
+
+    signals: tuple[ModelSignal, ...]
+    windows: Windows
+    time: NDArray[np.int64]
+    trained_on: TrainedOn
+
+
+def read_recording(path: Path | str, plant: Plant, asset: str, others: Sequence[str] = ()) -> Recording:
+    """A recording of `asset` from CSV, or from Parquet where the name ends in .parquet or .pq.
+
+    Raises `RecordingError` that names the file and the column or row.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".parquet", ".pq"):
+        return read_csv(path, plant, asset, others)
+    if asset not in plant.assets:
+        raise RecordingError(f"{path}: the plant has no asset '{asset}'; possible: {', '.join(plant.assets)}")
+    try:
+        table = pd.read_parquet(path).reset_index()
+    except (OSError, ValueError) as error:
+        raise RecordingError(f"{path}: cannot be read as Parquet: {error}") from None
+    time_column = next((name for name in table.columns if str(name).lower() in TIME_COLUMNS), None)
+    if time_column is None:
+        raise RecordingError(f"{path}: has no time column; one should be named {', '.join(TIME_COLUMNS)}")
+    signals = plant.assets[asset].signals
+    present = {name: column for name, signal in signals.items() for column in (name, signal.column) if column in table}
+    if not present:
+        expected = ", ".join(signal.column or name for name, signal in signals.items())
+        raise RecordingError(f"{path}: has no column of '{asset}'; expected {expected}")
+    if missing := [column for column in others if column not in table]:
+        raise RecordingError(f"{path}: has no column '{missing[0]}'; there are {', '.join(map(str, table.columns))}")
+    values: dict[str, NDArray[np.float64]] = {}
+    texts: dict[str, TextTable] = {}
+    for name, column in present.items():
+        if name in plant.assets[asset].context:
+            coder = texts[name] = TextTable()
+            cells = table[column].tolist()
+            values[name] = np.array([np.nan if pd.isna(cell) or cell == "" else coder.code(str(cell)) for cell in cells])
+        else:
+            values[name] = _numbers(table[column], path)
+    return Recording(
+        path=str(path),
+        asset=asset,
+        time=_times(table[time_column], path),
+        values=values,
+        texts=texts,
+        others={column: _numbers(table[column], path) for column in others},
+    )
+
+
+def select(recording: Recording, rows: slice | None = None, first: int | None = None, last: int | None = None) -> Recording:
+    """The part of a recording that is known to be healthy: rows of the file, or times from `first` to `last` [ns UTC]."""
+    chosen = recording if rows is None else recording.rows(*rows.indices(len(recording))[:2])
+    if first is not None or last is not None:
+        start, stop = np.searchsorted(chosen.time, [first or 0, np.iinfo(np.int64).max if last is None else last + 1])
+        chosen = chosen.rows(int(start), int(stop))
+    if not len(chosen):
+        raise RecordingError(f"{recording.path}: no rows are left of {len(recording)}; check --rows, --from and --to")
+    return chosen
+
+
+def healthy_data(
+    recording: Recording,
+    plant: Plant,
+    *,
+    n_samples: int,
+    min_coverage: float,
+    without: Sequence[str] = (),
+    watch: Watch = lambda batches, _: batches,
+) -> HealthyData:
+    """Grid and windows of a recording, all of it taken as healthy. Raises `RecordingError` where it cannot teach anything.
+
+    without: signals to leave out of the model; watch: is given the batches and their number, to show progress.
+    """
+    asset = plant.assets[recording.asset]
+    if unknown := [name for name in without if name not in asset.signals]:
+        raise RecordingError(f"'{recording.asset}' has no signal '{unknown[0]}'; possible: {', '.join(asset.signals)}")
+    names = [name for name in asset.signals if name not in asset.context and name not in without]
+    check(recording, names)
+    rows_per_batch = 256
+    batches = watch(recording.batches(plant, rows_per_batch), -(-len(recording) // rows_per_batch))
+    grid = grid_values(plant, recording.asset, batches)
+    windows = scored_windows(grid, names, n_samples, min_coverage)
+    needed = max(4 * n_samples, 10 * len(names))
+    if len(windows) < needed:
+        raise RecordingError(
+            f"{recording.path}: gives {len(windows)} whole windows of {n_samples} instants; at least {needed} are needed: "
+            "give more healthy rows in which the machine runs, or a shorter --window"
+        )
+    return HealthyData(
+        signals=tuple(ModelSignal(name=name, unit=asset.signals[name].unit) for name in names),
+        windows=windows,
+        time=grid.time[windows.last],
+        trained_on=TrainedOn(
+            rows=len(recording),
+            first=format_time(int(recording.time[0])),
+            last=format_time(int(recording.time[-1])),
+            sha256=content_hash(recording, names),
+        ),
+    )
+
+
+def scored_windows(grid: GridValues, names: Sequence[str], n_samples: int, min_coverage: float) -> Windows:
+    """The windows for which the edge gives a score: whole, covered, the newest values there, and the machine running."""
+    values = np.ascontiguousarray(grid.value[:, [grid.signals.index(name) for name in names]])
+    there = ~np.isnan(values)
+    row = np.arange(len(values))
+    # a standstill and a long silence begin the window anew; the instant that does so is its first
+    begun = np.maximum.accumulate(np.where(~grid.running | (grid.skipped > 0), row, 0)) if len(row) else row
+    # an exact count in integers, whatever the length
+    found = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
+    coverage = (found[row + 1] - found[np.maximum(row + 1 - n_samples, 0)]) / (n_samples * len(names))
+    scored = (row - begun + 1 >= n_samples) & grid.running & there.all(axis=1) & (coverage >= min_coverage)
+    return Windows(values=values, last=np.flatnonzero(scored), n_samples=n_samples)
+
+
+def check(recording: Recording, names: Sequence[str]) -> None:
+    """Raise `RecordingError` for what no model can be learnt from, in one sentence that names column or row."""
+    if missing := [name for name in names if name not in recording.values]:
+        raise RecordingError(
+            f"{recording.path}: has no column for {', '.join(missing)} of '{recording.asset}'; "
+            "add it, or leave the signal out with --without"
+        )
+    step = np.diff(recording.time)
+    if (step <= 0).any():
+        row = int(np.argmax(step <= 0)) + 1
+        fault = "the same time as the row before" if step[row - 1] == 0 else "an earlier time than the row before"
+        time = format_time(int(recording.time[row]))
+        raise RecordingError(f"{recording.path}: {time} has {fault}; each row needs its own time, in order")
+    for name in names:
+        column = recording.values[name]
+        found = column[~np.isnan(column)]
+        if not len(found):
+            raise RecordingError(
+                f"{recording.path}: '{name}' has no values in the chosen rows; leave it out with --without {name}"
+            )
+        if found.min() == found.max():
+            raise RecordingError(
+                f"{recording.path}: '{name}' is always {found[0]:g} in the chosen rows, so a model would alarm at its first "
+                f"change; choose rows in which it varies, or leave it out with --without {name}"
+            )
+
+
+def content_hash(recording: Recording, names: Sequence[str]) -> str:
+    """SHA-256 over what was learnt from, the same for a CSV file and a Parquet file of the same values."""
+    digest = hashlib.sha256()
+    for part in _content(recording, names):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _content(recording: Recording, names: Sequence[str]) -> Iterator[bytes]:
+    yield recording.time.astype("<i8").tobytes()
+    for name in names:
+        yield name.encode()
+        # one bit pattern for every missing value
+        yield np.where(np.isnan(recording.values[name]), np.nan, recording.values[name]).astype("<f8").tobytes()
+
+
+def _numbers(column: "pd.Series[float]", path: Path) -> NDArray[np.float64]:
+    try:
+        numbers = column.to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise RecordingError(f"{path}: column '{column.name}' should hold numbers: {error}") from None
+    if np.isinf(numbers).any():
+        raise RecordingError(f"{path}: column '{column.name}' is infinite in row {int(np.argmax(np.isinf(numbers))) + 1}")
+    return np.asarray(numbers)
+
+
+def _times(column: "pd.Series[pd.Timestamp]", path: Path) -> NDArray[np.int64]:
+    """ns since 1970 UTC; times without a zone are taken as UTC, as in CSV."""
+    if pd.api.types.is_numeric_dtype(column):
+        raise RecordingError(f"{path}: column '{column.name}' holds numbers; it should hold times")
+    try:
+        times = pd.to_datetime(column, utc=True)
+    except (TypeError, ValueError) as error:
+        raise RecordingError(f"{path}: column '{column.name}' should hold times: {error}") from None
+    if times.isna().any():
+        raise RecordingError(f"{path}: column '{column.name}' has no time in row {int(np.argmax(times.isna())) + 1}")
+    return np.asarray(times.dt.tz_localize(None).to_numpy("datetime64[ns]").astype(np.int64))

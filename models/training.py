@@ -1,0 +1,155 @@
+"""From a healthy recording to a model file: windows, features, calibration, fit, export, proof."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from edge.contracts.errors import KullagerError
+from edge.contracts.model_spec import ModelSpec, SignalReference
+from edge.contracts.plant import Plant
+from edge.formats.recording import Recording
+from models.calibrate import N_BLOCKS, Calibration, calibrate
+from models.dataset import HealthyData, Watch, healthy_data
+from models.detectors import PcaDetector
+from models.export import Parity, check_parity, graph, with_metadata
+from models.features import trailing_means
+
+QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
+TOLERANCE_QUANTILE = 0.99
+
+
+class UnfitSettings(KullagerError):
+    """Training was asked for in a way that cannot work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a model is trained with.
+
+    n_samples:    length of the trailing window [grid instants]
+    quantile:     of the held-out statistics at which the limits lie
+    persistence:  consecutive scores ≥ 1 before the asset counts as anomalous
+    min_coverage: share of values that a window needs
+    """
+
+    n_samples: int = 30
+    quantile: float = 0.99
+    variance: float = 0.85
+    persistence: int = 5
+    min_coverage: float = 0.5
+    version: str = "1"
+    without: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for name, good, right in (
+            ("window", self.n_samples >= 2, "2 or more instants"),
+            ("quantile", 0.5 <= self.quantile < 1, "0.5 or more and below 1"),
+            ("variance", 0 < self.variance < 1, "between 0 and 1"),
+            ("persistence", self.persistence >= 1, "1 or more instants"),
+        ):
+            if not good:
+                raise UnfitSettings(f"--{name} should be {right}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedModel:
+    """A model file's `content`, and what was found while making it."""
+
+    content: bytes
+    spec: ModelSpec
+    detector: PcaDetector
+    data: HealthyData
+    calibration: Calibration
+    parity: Parity
+
+
+def train(
+    recording: Recording,
+    plant: Plant,
+    settings: Settings,
+    *,
+    watch: Watch = lambda batches, _: batches,
+    step: Callable[[str], None] = lambda _: None,
+) -> TrainedModel:
+    """Train the default family on a recording that is healthy from end to end.
+
+    `watch` and `step` show progress. The same recording and settings give the same bytes on one machine.
+    """
+    asset = plant.assets[recording.asset]
+    # sums in another order have other last bits, and the bytes of the file would depend on the number of cores
+    with threadpool_limits(limits=1):
+        step("grid and windows")
+        data = healthy_data(
+            recording,
+            plant,
+            n_samples=settings.n_samples,
+            min_coverage=settings.min_coverage,
+            without=settings.without,
+            watch=watch,
+        )
+        step("features")
+        features = trailing_means(data.windows)
+        step(f"cross-validation in {N_BLOCKS} blocks")
+        detector = PcaDetector(variance=settings.variance, quantile=settings.quantile)
+        calibration = calibrate(
+            detector,
+            features,
+            data.time,
+            n_samples=settings.n_samples,
+            period_s=asset.period_s,
+            persistence=settings.persistence,
+            alarm=asset.alarm,
+        )
+        step("fit on all healthy windows")
+        detector.fit(features)
+        detector.limits_ = calibration.limits
+        step("export and proof")
+        spec = _spec(recording.asset, plant, settings, data, detector, calibration)
+        content = with_metadata(graph(detector, settings.n_samples), spec, data.windows)
+        parity = check_parity(content, detector, data.windows, features)
+    return TrainedModel(content=content, spec=spec, detector=detector, data=data, calibration=calibration, parity=parity)
+
+
+def _spec(
+    asset_id: str, plant: Plant, settings: Settings, data: HealthyData, detector: PcaDetector, calibration: Calibration
+) -> ModelSpec:
+    asset = plant.assets[asset_id]
+    newest = data.windows.newest
+    levels = np.quantile(newest, QUANTILES, axis=0)
+    tolerance = np.quantile(np.abs(newest - calibration.expected), TOLERANCE_QUANTILE, axis=0)
+    return ModelSpec(
+        name=asset.model or asset.asset_class,
+        version=settings.version,
+        asset_class=asset.asset_class,
+        period_s=asset.period_s,
+        n_samples=settings.n_samples,
+        signals=data.signals,
+        persistence=settings.persistence,
+        min_coverage=settings.min_coverage,
+        false_alarms_per_week=_rounded(calibration.false_alarms.per_week),
+        trained_on=data.trained_on,
+        reference={
+            signal.name: SignalReference(
+                quantiles=tuple(_rounded(value) for value in levels[:, column]), tolerance=_rounded(tolerance[column])
+            )
+            for column, signal in enumerate(data.signals)
+        },
+        figures={
+            "windows": len(data.windows),
+            "components": int(detector.pca_.n_components_),
+            "quantile": settings.quantile,
+            "t2_limit": _rounded(detector.limits_[0]),
+            "q_limit": _rounded(detector.limits_[1]),
+            "held_out_exceedance": _rounded(calibration.exceedance),
+            "held_out_alarms": calibration.false_alarms.count,
+            "held_out_h": _rounded(calibration.false_alarms.observed_s / 3600),
+            "false_alarms_per_week_at_most": _rounded(calibration.false_alarms.at_most),
+        },
+    )
+
+
+def _rounded(value: float) -> float:
+    """Six significant digits: more would be read as more than is known."""
+    return float(f"{value:.6g}")
