@@ -13,7 +13,7 @@ from edge.advisory_generation.wording import anomaly_text, guilty_signals, limit
 from edge.contracts.alarm import Alarm, Evidence
 from edge.contracts.assessment import Assessment, FaultMode, ModelIdentity, State
 from edge.contracts.plant import Plant
-from edge.data_manipulation.grid import Grid, GridRow
+from edge.data_manipulation.grid import NEVER, Grid, GridRow
 from edge.data_manipulation.layout import Group
 from edge.data_manipulation.window import Window
 from edge.health_assessment.health import HealthTrend, zone
@@ -49,6 +49,7 @@ class GroupPipeline:
         self.rules: RuleTable = rule_table(group)
         self.conditions = Conditions(self.rules)
         self.alarms = alarms
+        self.reached = self._silent_until = NEVER
         self._running_signal, self._running_above = _running(group)
         self._limit_columns = [group.column(rule.signal) for rule in self.rules.rules if rule.signal is not None]
 
@@ -56,11 +57,18 @@ class GroupPipeline:
         for row in self.grid.advance(to):
             self._assess(row, results)
 
+    def go_on_after(self, reached: int) -> None:
+        """Say nothing again of the instants up to `reached`: they were assessed before the restart."""
+        self.reached = self._silent_until = reached
+
     def _assess(self, row: GridRow, results: Results) -> None:
         running = self.running(row.value)
         # what the window held before a silence or a standstill says nothing of what comes after it
         self.window.restart(~running | row.silent | np.full(len(running), row.skipped > 0))
         self.window.append(row.value)
+        if row.time <= self._silent_until:
+            return
+        self.reached = row.time
         if self.detector is None:
             detection = undetected(len(running))
         else:
@@ -150,6 +158,7 @@ class GroupPipeline:
         return self.alarms.begin(time, asset=asset_id, rule=rule.name, priority=priority, text=text, evidence=evidence)
 
     def rewind(self) -> None:
+        self.reached = self._silent_until = NEVER
         self.grid.rewind()
         self.window.restart(np.ones(len(self.group.assets), np.bool_))
 

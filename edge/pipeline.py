@@ -10,7 +10,7 @@ the service and in evaluation by a replay, and gives the same results for both.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +86,11 @@ class Pipeline:
             group.rewind()
 
     @property
+    def reached(self) -> list[int]:
+        """For each group the last instant that was assessed [ns UTC]."""
+        return [group.reached for group in self._groups]
+
+    @property
     def counts(self) -> Counter[str]:
         """By reason, the samples that came in and were not used."""
         return sum((group.grid.counts for group in self._groups), Counter())
@@ -103,14 +108,18 @@ class Pipeline:
         """What a restart needs, as arrays; the alarms are in `alarms`."""
         return {f"{index}/{key}": array for index, group in enumerate(self._groups) for key, array in group.state().items()}
 
-    def restore(self, state: Arrays) -> None:
-        """Go on where `state` was taken, by a pipeline of the same plant and models; otherwise raises ValueError."""
+    def restore(self, state: Arrays, reached: Sequence[int]) -> None:
+        """Go on where `state` was taken, by a pipeline of the same plant and models; otherwise raises ValueError.
+
+        What was assessed up to `reached`, later than the state, is not said again.
+        """
         shapes = {key: array.shape for key, array in self.state().items() if "/grid/pending" not in key}
         given = {key: array.shape for key, array in state.items() if "/grid/pending" not in key}
-        if shapes != given:
+        if shapes != given or len(reached) != len(self._groups):
             raise ValueError("the state is that of another plant file or another model")
         for index, group in enumerate(self._groups):
             group.restore({key.removeprefix(f"{index}/"): a for key, a in state.items() if key.startswith(f"{index}/")})
+            group.go_on_after(reached[index])
 
 
 def load_models(plant: Plant, folder: Path) -> tuple[dict[str, OnnxModel], dict[str, str]]:

@@ -31,7 +31,7 @@ class AlarmList:
         return tuple(self._alarms.values())
 
     @property
-    def silently_active(self) -> tuple[str, ...]:
+    def holding(self) -> tuple[str, ...]:
         """The ids of the alarms whose condition holds."""
         return tuple(sorted(self._condition_holds))
 
@@ -102,9 +102,9 @@ class AlarmList:
                     raise CommandRefused("a comment needs a text")
                 return self._change(alarm, alarm.state, command.time, by=by, comment=command.comment)
 
-    def restore(self, alarms: Iterable[Alarm], silently_active: Iterable[str]) -> None:
+    def restore(self, alarms: Iterable[Alarm], holding: Iterable[str]) -> None:
         self._alarms = {(alarm.asset, alarm.rule): alarm for alarm in alarms}
-        self._condition_holds = set(silently_active)
+        self._condition_holds = set(holding)
 
     def _unshelve(self, alarm: Alarm, time: int, by: str | None, comment: str | None) -> Alarm | None:
         holds = alarm.alarm_id in self._condition_holds

@@ -46,10 +46,13 @@ class JournalStatus:
     id: str
     last_seq: int
     trimmed_before: int
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeStatus:
+    """`refused` counts, by reason (late, duplicate), samples that no instant could use."""
+
     edge: str
     online: bool
     time: int
@@ -57,3 +60,4 @@ class EdgeStatus:
     sources: dict[str, SourceStatus] = field(default_factory=dict)
     models: dict[str, ModelStatus] = field(default_factory=dict)
     journal: JournalStatus | None = None
+    refused: dict[str, int] = field(default_factory=dict)

@@ -1,0 +1,64 @@
+"""`python -m edge run|check`: the edge of a plant."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from edge import __version__
+from edge.check import check
+from edge.contracts.errors import KullagerError
+from edge.contracts.plant import Plant, load_plant
+from edge.service import EdgeService
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m edge", description="kullager's edge: signals in, assessments out")
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    run = verbs.add_parser("run", help="serve a plant until stopped")
+    run.add_argument("--plant", type=Path, required=True, help="the plant file")
+    checking = verbs.add_parser("check", help="try every source, node and topic, and say what is wrong")
+    checking.add_argument("plant", type=Path, help="the plant file")
+    checking.add_argument("--listen", type=float, default=10.0, metavar="S", help="how long to listen to topics [s]")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    # it tells every step at this level; the edge says itself what matters
+    logging.getLogger("asyncua").setLevel(logging.CRITICAL)
+    home = Path(os.environ.get("KULLAGER_HOME", ".kullager"))
+    try:
+        plant = load_plant(arguments.plant, os.environ)
+        if arguments.verb == "check":
+            logging.getLogger("edge").setLevel(logging.ERROR)
+            return _check(plant, home, arguments.listen)
+        asyncio.run(_run(plant, home))
+    except KullagerError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+async def _run(plant: Plant, home: Path) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await EdgeService(plant, home, os.environ).run(stop)
+
+
+def _check(plant: Plant, home: Path, listen_s: float) -> int:
+    findings = asyncio.run(check(plant, home, os.environ, listen_s))
+    for finding in findings:
+        print(("ok    " if finding.good else "FAIL  ") + finding.text)
+    bad = sum(not finding.good for finding in findings)
+    print("everything is in order" if not bad else f"{bad} of {len(findings)} findings need attention")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

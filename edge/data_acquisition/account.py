@@ -1,0 +1,102 @@
+"""What one source brought and what became of it: its state, its counts, and the judgement of its clock."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from edge.contracts.plant import Clock
+from edge.contracts.sample_batch import SampleBatch
+from edge.contracts.status import SourceState, SourceStatus
+from edge.formats.json_message import format_time
+
+NS: Final = 1_000_000_000
+# a clock of kind "wall" that is further off than this is not believed
+FAR_OFF_NS: Final = 60 * NS
+# a trusted clock may be anywhere in the past (a replay), but no plant lives in the future
+FUTURE_NS: Final = 86_400 * NS
+
+
+class SourceAccount:
+    """The account of one source. `now` gives ns since 1970 UTC."""
+
+    def __init__(self, name: str, clock: Clock, now: Callable[[], int]) -> None:
+        self.name = name
+        self.changed = True
+        self._clock, self._now = clock, now
+        self._state, self._since = SourceState.CONNECTING, now()
+        self._problem: str | None = None
+        self._clock_problem: str | None = None
+        self._samples = 0
+        self._rejected: Counter[str] = Counter()
+        self._offset_s: float | None = None
+        self._last_sample: int | None = None
+
+    def accept(self, batch: SampleBatch, received: int) -> SampleBatch:
+        """Count a batch and judge its times against `received` [ns UTC]; gives the samples to use."""
+        if not len(batch):
+            return batch
+        self._samples += len(batch)
+        ahead = batch.time - received
+        newest = int(batch.time.max())
+        self._offset_s = round((newest - received) / NS, 3)
+        if self._clock == "wall":
+            batch = self._with_believable_times(batch, np.abs(ahead) > FAR_OFF_NS, received)
+        elif (future := ahead > FUTURE_NS).any():
+            self._rejected["time-in-future"] += int(future.sum())
+            batch = SampleBatch(
+                signal=batch.signal[~future],
+                time=batch.time[~future],
+                value=batch.value[~future],
+                quality=batch.quality[~future],
+            )
+        if len(batch):
+            self._last_sample = max(self._last_sample or 0, int(batch.time.max()))
+        return batch
+
+    def reject(self, reason: str, count: int = 1) -> None:
+        self._rejected[reason] += count
+
+    def connected(self, problem: str | None = None) -> None:
+        self._set(SourceState.CONNECTED, problem)
+
+    def disconnected(self, problem: str, *, refused: bool = False) -> None:
+        self._set(SourceState.REFUSED if refused else SourceState.DISCONNECTED, problem)
+
+    @property
+    def is_connected(self) -> bool:
+        return self._state is SourceState.CONNECTED
+
+    def status(self) -> SourceStatus:
+        return SourceStatus(
+            state=self._state,
+            since=self._since,
+            clock_offset_s=self._offset_s,
+            last_sample=self._last_sample,
+            samples=self._samples,
+            rejected=dict(sorted(self._rejected.items())),
+            problem=self._problem or self._clock_problem,
+        )
+
+    def _set(self, state: SourceState, problem: str | None) -> None:
+        if state is not self._state:
+            self._since = self._now()
+        self.changed |= state is not self._state or problem != self._problem
+        self._state, self._problem = state, problem
+
+    def _with_believable_times(self, batch: SampleBatch, far_off: "np.typing.NDArray[np.bool_]", received: int) -> SampleBatch:
+        if not far_off.any():
+            if self._clock_problem is not None:
+                self._clock_problem, self.changed = None, True
+            return batch
+        self._rejected["clock-replaced"] += int(far_off.sum())
+        if self._clock_problem is None:
+            example = int(batch.time[far_off][0])
+            self._clock_problem = (
+                f"the clock of source '{self.name}' says {format_time(example)}, it is {format_time(received)}: "
+                "the time of reception is used instead"
+            )
+            self.changed = True
+        time = np.where(far_off, received, batch.time)
+        return SampleBatch(signal=batch.signal, time=time, value=batch.value, quality=batch.quality)

@@ -1,0 +1,77 @@
+"""Samples from the topics of an MQTT broker."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from edge.contracts.errors import MessageError
+from edge.contracts.plant import MqttSource, Plant
+from edge.contracts.sample_batch import SampleBatch, TextTable
+from edge.data_acquisition.account import SourceAccount
+from edge.formats.signal_json import SignalTopics
+from edge.mqtt_connection import Connected, Lost, Message, MqttConnection
+
+logger = logging.getLogger(__name__)
+
+Sink = Callable[[str, SampleBatch], Awaitable[None]]
+# of each kind of bad message the first is logged, the others are counted
+_LOGGED_ONCE: Final = "source '%s': %s (further messages of this kind are counted only)"
+
+
+class MqttAcquisition:
+    """One broker. `run` subscribes and hands batches to `sink` for ever; the account knows how it goes."""
+
+    def __init__(
+        self,
+        name: str,
+        source: MqttSource,
+        plant: Plant,
+        texts: Mapping[int, TextTable],
+        account: SourceAccount,
+        sink: Sink,
+        password: str | None = None,
+    ) -> None:
+        self._name, self._source, self._account, self._sink, self._password = name, source, account, sink, password
+        self._topics = SignalTopics(plant, name, texts)
+        self._client_id = f"{plant.edge.id}-{name}"
+        self._logged: set[str] = set()
+
+    async def run(self) -> None:
+        connection = MqttConnection(
+            url=self._source.url,
+            client_id=self._client_id,
+            subscriptions=self._topics.topics,
+            user=self._source.user,
+            password=self._password,
+        )
+        dropped = 0
+        async with connection:
+            async for event in connection:
+                match event:
+                    case Message():
+                        await self._take(event)
+                    case Connected(version=version):
+                        self._account.connected()
+                        logger.info("source '%s': connected to %s by MQTT %s", self._name, self._source.url, version)
+                    case Lost(reason=reason, refused=refused):
+                        self._account.disconnected(reason, refused=refused)
+                        logger.warning("source '%s': %s; trying again", self._name, reason)
+                if connection.dropped != dropped:
+                    self._account.reject("queue-overflow", connection.dropped - dropped)
+                    dropped = connection.dropped
+
+    async def _take(self, message: Message) -> None:
+        received = time.time_ns()
+        # a retained message is what a broker kept, of any age: with a time of its own it may still be new
+        try:
+            reading = self._topics.read(message.topic, message.payload, received)
+        except MessageError as error:
+            self._account.reject(error.reason)
+            if error.reason not in self._logged:
+                self._logged.add(error.reason)
+                logger.warning(_LOGGED_ONCE, self._name, error)
+            return
+        for reason, count in reading.rejected.items():
+            self._account.reject(reason, count)
+        await self._sink(self._name, self._account.accept(reading.batch, received))

@@ -1,0 +1,259 @@
+"""Samples from an OPC UA server by subscription, and the only owner of reconnection to it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from asyncua import Client, ua
+
+from edge.contracts.errors import ConnectionRefused
+from edge.contracts.plant import OpcuaSource, SignalEntry
+from edge.contracts.sample_batch import SampleBatch, TextTable
+from edge.data_acquisition.account import SourceAccount
+from edge.data_acquisition.opcua_values import sample_batch
+from edge.mqtt_connection import back_off
+
+logger = logging.getLogger(__name__)
+
+REQUEST_TIMEOUT_S: Final = 5.0
+SESSION_TIMEOUT_MS: Final = 30_000
+# the server says that it is alive this often when it has no values to send
+KEEP_ALIVE_S: Final = 2.0
+SILENT_S: Final = 3 * KEEP_ALIVE_S + 1.0
+ITEMS_PER_CALL: Final = 1000
+RETRY_NODES_S: Final = 30.0
+# what a server is expected to bring at the most between two publishing intervals [values per second and signal]
+MAX_RATE_HZ: Final = 100.0
+_UNSUPPORTED: Final = (
+    ua.StatusCodes.BadMonitoredItemFilterUnsupported,
+    ua.StatusCodes.BadMonitoredItemFilterInvalid,
+    ua.StatusCodes.BadFilterNotAllowed,
+)
+CONNECTION_ERRORS: Final = (OSError, TimeoutError, ua.UaError, ConnectionError, asyncio.IncompleteReadError)
+
+Sink = Callable[[str, SampleBatch], Awaitable[None]]
+
+
+class OpcuaAcquisition:
+    """One server. `run` connects, subscribes and hands batches to `sink` for ever; the account knows how it goes."""
+
+    def __init__(
+        self,
+        name: str,
+        source: OpcuaSource,
+        signals: Sequence[SignalEntry],
+        texts: Mapping[int, TextTable],
+        account: SourceAccount,
+        sink: Sink,
+        password: str | None = None,
+    ) -> None:
+        self._name, self._source, self._texts = name, source, texts
+        self._account, self._sink, self._password = account, sink, password
+        # the index in the signal table is the client handle of the monitored item
+        self._rows = {row.index: row for row in signals}
+        self._heard_s = 0.0
+        self._sequence: int | None = None
+
+    async def run(self) -> None:
+        waits = back_off()
+        while True:
+            try:
+                async with connected(self._source, self._password) as client:
+                    lost = await self._subscribe(client)
+                    waits = back_off()
+                    reason = await lost()
+            except ConnectionRefused as error:
+                self._say(str(error), refused=True)
+            except CONNECTION_ERRORS as error:
+                self._say(f"{self._source.url} is not reached: {describe(error)}")
+            else:
+                self._say(reason)
+            await asyncio.sleep(next(waits))
+
+    def _say(self, problem: str, *, refused: bool = False) -> None:
+        before = self._account.status().problem
+        self._account.disconnected(problem, refused=refused)
+        if problem != before:
+            logger.warning("source '%s': %s; trying again", self._name, problem)
+
+    async def _subscribe(self, client: Client) -> Callable[[], Awaitable[str]]:
+        """Subscribe to all signals; what comes back waits until the connection is lost, and gives the reason."""
+        gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        async def connection_lost(_error: Exception) -> None:
+            if not gone.done():
+                gone.set_result(f"the connection to {self._source.url} was lost")
+
+        client.connection_lost_callback = connection_lost
+        parameters = ua.CreateSubscriptionParameters()
+        parameters.RequestedPublishingInterval = self._source.publishing_ms
+        parameters.RequestedMaxKeepAliveCount = max(1, round(KEEP_ALIVE_S * 1000 / self._source.publishing_ms))
+        parameters.RequestedLifetimeCount = 10 * parameters.RequestedMaxKeepAliveCount
+        parameters.MaxNotificationsPerPublish = 0
+        parameters.PublishingEnabled = True
+        self._sequence = None
+        subscription = await client.uaclient.create_subscription(parameters, self._take)
+        self._heard_s = time.monotonic()
+        nodes = await resolve(client, [row.signal.node or "" for row in self._rows.values()])
+        wanted = [(row, node) for row, node in zip(self._rows.values(), nodes, strict=True) if isinstance(node, ua.NodeId)]
+        problems = {row.index: node for row, node in zip(self._rows.values(), nodes, strict=True) if isinstance(node, str)}
+        problems |= await self._monitor(client, subscription.SubscriptionId, wanted)
+        self._connected(problems)
+
+        async def lost() -> str:
+            last_retry = time.monotonic()
+            while True:
+                done, _ = await asyncio.wait([gone], timeout=1.0)
+                if done:
+                    return gone.result()
+                now = time.monotonic()
+                if now - self._heard_s > SILENT_S:
+                    return f"{self._source.url} has been silent for {SILENT_S:.0f} s, without even a sign of life"
+                missing = [(row, node) for row, node in wanted if row.index in problems]
+                if missing and now - last_retry > RETRY_NODES_S:
+                    last_retry = now
+                    still = await self._monitor(client, subscription.SubscriptionId, missing)
+                    for row, _ in missing:
+                        problems.pop(row.index)
+                    problems.update(still)
+                    self._connected(problems)
+
+        return lost
+
+    def _connected(self, problems: Mapping[int, str]) -> None:
+        problem = "; ".join(problems.values()) or None
+        first = not self._account.is_connected
+        self._account.connected(problem)
+        if first:
+            served = len(self._rows) - len(problems)
+            logger.info("source '%s': connected to %s, %d of %d signals", self._name, self._source.url, served, len(self._rows))
+        if problem:
+            logger.warning("source '%s': %s", self._name, problem)
+
+    async def _monitor(
+        self, client: Client, subscription: int, wanted: Sequence[tuple[SignalEntry, ua.NodeId]]
+    ) -> dict[int, str]:
+        """Create monitored items; gives what failed, by signal."""
+        problems: dict[int, str] = {}
+        for start in range(0, len(wanted), ITEMS_PER_CALL):
+            part = wanted[start : start + ITEMS_PER_CALL]
+            results = await self._create(client, subscription, part, with_filter=True)
+            refused = [item for item, result in zip(part, results, strict=True) if result.StatusCode.value in _UNSUPPORTED]
+            if refused:
+                logger.warning(
+                    "source '%s': the server does not report values that repeat with a new time (%d signals)",
+                    self._name,
+                    len(refused),
+                )
+                again = dict(
+                    zip(
+                        [row.index for row, _ in refused], await self._create(client, subscription, refused, False), strict=True
+                    )
+                )
+                results = [again.get(row.index, result) for (row, _), result in zip(part, results, strict=True)]
+            for (row, _), result in zip(part, results, strict=True):
+                if not result.StatusCode.is_good():
+                    problems[row.index] = f"{row.asset}.{row.name}: node '{row.signal.node}': {status_words(result.StatusCode)}"
+        return problems
+
+    async def _create(
+        self, client: Client, subscription: int, wanted: Sequence[tuple[SignalEntry, ua.NodeId]], with_filter: bool
+    ) -> Sequence[Any]:
+        parameters = ua.CreateMonitoredItemsParameters()
+        parameters.SubscriptionId = subscription
+        # source, server or none: a sample's time is what its maker says
+        parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
+        queue_size = max(10, round(2 * MAX_RATE_HZ * self._source.publishing_ms / 1000))
+        for row, node in wanted:
+            item = ua.MonitoredItemCreateRequest()
+            item.ItemToMonitor = ua.ReadValueId(NodeId=node, AttributeId=ua.AttributeIds.Value)
+            item.MonitoringMode = ua.MonitoringMode.Reporting
+            item.RequestedParameters.ClientHandle = row.index
+            item.RequestedParameters.SamplingInterval = 0.0
+            item.RequestedParameters.QueueSize = queue_size
+            item.RequestedParameters.DiscardOldest = True
+            if with_filter:
+                # the default reports a value only when it differs; a repeated value with a new time is a sample, too
+                item.RequestedParameters.Filter = ua.DataChangeFilter(Trigger=ua.DataChangeTrigger.StatusValueTimestamp)
+            parameters.ItemsToCreate.append(item)
+        results: Sequence[Any] = await client.uaclient.create_monitored_items(parameters)
+        return results
+
+    async def _take(self, result: ua.PublishResult) -> None:
+        """One publish response: data, or a sign of life."""
+        received = time.time_ns()
+        self._heard_s = time.monotonic()
+        message = result.NotificationMessage
+        if not message.NotificationData:
+            return
+        if self._sequence is not None and message.SequenceNumber != self._sequence % 0xFFFFFFFF + 1:
+            self._account.reject("sequence-gap")
+        self._sequence = message.SequenceNumber
+        for notification in message.NotificationData:
+            if isinstance(notification, ua.DataChangeNotification):
+                batch, rejected = sample_batch(notification.MonitoredItems, self._rows, self._texts, received)
+                for reason, count in rejected.items():
+                    self._account.reject(reason, count)
+                await self._sink(self._name, self._account.accept(batch, received))
+
+
+@asynccontextmanager
+async def connected(source: OpcuaSource, password: str | None) -> AsyncIterator[Client]:
+    """A session with a server. Raises `ConnectionRefused` when the server says no."""
+    if source.security != "None":
+        raise ConnectionRefused(f"security '{source.security}' is not served by this version; 'None' is")
+    client = Client(source.url, timeout=REQUEST_TIMEOUT_S)
+    client.name = client.description = "kullager edge"
+    client.application_uri = "urn:kullager:edge"
+    client.session_timeout = SESSION_TIMEOUT_MS
+    if source.user:
+        client.set_user(source.user)
+        client.set_password(password or "")
+    try:
+        await client.connect()
+    except ua.UaStatusCodeError as error:
+        raise ConnectionRefused(f"{source.url} refuses: {status_words(error)}") from None
+    try:
+        yield client
+    finally:
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                await client.disconnect()
+        except CONNECTION_ERRORS as error:
+            logger.debug("%s: the session did not end in order: %s", source.url, describe(error))
+
+
+async def resolve(client: Client, nodes: Sequence[str]) -> list[ua.NodeId | str]:
+    """Node ids with namespace URIs as the server numbers them now; in place of one that it has not, what is wrong."""
+    uris = await client.get_namespace_array()
+    resolved: list[ua.NodeId | str] = []
+    for node in nodes:
+        uri, _, identifier = node.removeprefix("nsu=").partition(";")
+        if uri not in uris:
+            own = ", ".join(uris[1:])
+            resolved.append(f"node '{node}': the server has no namespace '{uri}'; it has {own}")
+            continue
+        try:
+            resolved.append(ua.NodeId.from_string(f"ns={uris.index(uri)};{identifier}"))
+        except ua.UaStringParsingError:
+            resolved.append(f"node '{node}': '{identifier}' should be such as 's=pump-101.speed' or 'i=2042'")
+    return resolved
+
+
+def status_words(status: Any) -> str:
+    """A StatusCode, or the error made of one, by name and in words."""
+    code = status.code if isinstance(status, ua.UaStatusCodeError) else status.value
+    name, words = ua.status_codes.get_name_and_doc(code)
+    return f"{name} ({words.rstrip('.')})"
+
+
+def describe(error: BaseException) -> str:
+    """An error of the network in a few words."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__

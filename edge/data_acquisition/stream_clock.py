@@ -1,0 +1,53 @@
+"""How far the plant's time has come, by what the sources have brought.
+
+The stream's time is that of the source that is furthest behind: so samples of one source wait for those of another.
+A source that is silent holds it back for `SILENCE_S` of real time; from then on its time moves with the wall clock.
+Pure logic: real time is handed in.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+NS: Final = 1_000_000_000
+SILENCE_S: Final = 1.0
+# a trusted clock that stays this far behind what it said before, for this long [real time], has been set back
+SET_BACK_NS: Final = 60 * NS
+SET_BACK_AFTER_S: Final = 5.0
+
+
+@dataclass(slots=True)
+class _SourceTime:
+    newest: int
+    heard_s: float
+    behind_since_s: float | None = None
+
+
+class StreamClock:
+    """The watermark over all sources; times of samples in ns UTC, real time in s of any steady clock."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, _SourceTime] = {}
+
+    def heard(self, source: str, newest: int, now_s: float) -> bool:
+        """A source brought samples up to `newest`. True when its clock has been set back: the stream begins anew."""
+        known = self._sources.get(source)
+        if known is None:
+            self._sources[source] = _SourceTime(newest, now_s)
+            return False
+        known.heard_s = now_s
+        if newest >= known.newest - SET_BACK_NS:
+            known.newest = max(known.newest, newest)
+            known.behind_since_s = None
+            return False
+        if known.behind_since_s is None:
+            known.behind_since_s = now_s
+        if now_s - known.behind_since_s < SET_BACK_AFTER_S:
+            return False
+        self._sources = {source: _SourceTime(newest, now_s)}
+        return True
+
+    def time(self, now_s: float) -> int | None:
+        """The stream's time [ns UTC]; None before the first sample."""
+        if not self._sources:
+            return None
+        return min(s.newest + round(max(0.0, now_s - s.heard_s - SILENCE_S) * NS) for s in self._sources.values())

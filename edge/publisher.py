@@ -1,0 +1,165 @@
+"""Results from the journal to the broker, in order, and commands from the broker to the edge.
+
+The journal is the queue: what the broker has not acknowledged is published again after a reconnection, from the first
+number that is missing. Readers know a result by its identity, so nothing counts twice.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import orjson
+
+from edge.contracts.command import AlarmCommand, AlarmVerb, Reply, ResendCommand
+from edge.contracts.errors import KullagerError, MessageError
+from edge.contracts.plant import Plant
+from edge.contracts.status import EdgeStatus
+from edge.formats.json_message import SCHEMA, decode, encode
+from edge.journal import Entry, Journal
+from edge.mqtt_connection import Connected, Lost, Message, MqttConnection, Published, Will
+
+logger = logging.getLogger(__name__)
+
+MAX_IN_FLIGHT: Final = 500
+# a client that missed more asks again for the rest
+MAX_RESENT: Final = 1000
+
+
+class Publisher:
+    """`run` keeps the connection; `publish_new` sends what the journal has got since."""
+
+    def __init__(
+        self,
+        plant: Plant,
+        journal: Journal,
+        password: str | None,
+        on_alarm_command: Callable[[AlarmVerb, AlarmCommand], None],
+        offline: EdgeStatus,
+    ) -> None:
+        _, broker = plant.results_source
+        self._edge, self._topics, self._journal = plant.edge.id, plant.topics, journal
+        self._on_alarm_command = on_alarm_command
+        self._connection = MqttConnection(
+            url=broker.url,
+            client_id=f"{plant.edge.id}-results",
+            subscriptions=[self._topics.edge_command(self._edge, "+")],
+            user=broker.user,
+            password=password,
+            will=Will(self._topics.edge_status(self._edge), encode(offline)),
+        )
+        self._next = journal.published() + 1
+        self._in_flight: dict[int, int] = {}
+        # what a broker that has forgotten everything should keep: topic → newest message
+        self._retained: dict[str, bytes] = {}
+        self._progress = asyncio.Event()
+        self.connected = False
+        self.problem: str | None = "not yet connected"
+
+    @property
+    def published(self) -> int:
+        """The number up to which the broker has acknowledged everything."""
+        return min(self._in_flight.values(), default=self._next) - 1
+
+    async def drained(self) -> None:
+        """Wait until the broker has acknowledged all that the journal has, or is away."""
+        while self.connected and (self._in_flight or self._next <= self._journal.last_seq):
+            self._progress.clear()
+            await self._progress.wait()
+
+    async def run(self) -> None:
+        async with self._connection as connection:
+            async for event in connection:
+                self._progress.set()
+                match event:
+                    case Published(mid=mid):
+                        self._in_flight.pop(mid, None)
+                        if len(self._in_flight) < MAX_IN_FLIGHT // 2:
+                            self.publish_new()
+                    case Message():
+                        self._command(event)
+                    case Connected(version=version):
+                        self.connected, self.problem = True, None
+                        logger.info("results go to %s by MQTT %s", connection.url, version)
+                        self._begin_again()
+                    case Lost(reason=reason):
+                        self.connected, self.problem = False, reason
+                        logger.warning("results stay in the journal: %s", reason)
+
+    def publish_new(self, entries: Sequence[Entry] = ()) -> None:
+        """Publish what is new. `entries` are what was just appended: they are not read from disk again."""
+        while self.connected and len(self._in_flight) < MAX_IN_FLIGHT and self._next <= self._journal.last_seq:
+            if not (entries and entries[0].seq <= self._next <= entries[-1].seq):
+                entries = self._journal.read(self._next, self._journal.last_seq, MAX_IN_FLIGHT)
+            if not entries:
+                # trimmed before it could be published: readers learn it from the status
+                self._next = max(self._next, self._journal.trimmed_before)
+                return
+            for entry in entries[: MAX_IN_FLIGHT - len(self._in_flight)]:
+                if entry.seq >= self._next and not self._send(entry):
+                    return
+
+    def publish_status(self, status: EdgeStatus) -> None:
+        self._keep(self._topics.edge_status(self._edge), encode(status))
+
+    def _send(self, entry: Entry) -> bool:
+        mid = self._connection.publish(entry.topic, entry.payload, retain=True)
+        if mid is None:
+            return False
+        self._in_flight[mid] = entry.seq
+        self._next = entry.seq + 1
+        if entry.clears:
+            self._connection.publish(entry.topic, b"", retain=True)
+            self._retained.pop(entry.topic, None)
+        else:
+            self._retained[entry.topic] = entry.payload
+        return True
+
+    def _keep(self, topic: str, payload: bytes) -> None:
+        self._retained[topic] = payload
+        self._connection.publish(topic, payload, retain=True)
+
+    def _begin_again(self) -> None:
+        self._next = self.published + 1
+        self._in_flight.clear()
+        for topic, payload in self._retained.items():
+            self._connection.publish(topic, payload, retain=True)
+        self.publish_new()
+
+    def _command(self, message: Message) -> None:
+        *_, verb = message.topic.split("/")
+        try:
+            if verb == "resend":
+                self._resend(decode(ResendCommand, message.payload, message.topic))
+            elif verb in AlarmVerb.__members__.values():
+                command = decode(AlarmCommand, message.payload, message.topic)
+                self._carry_out(AlarmVerb(verb), command)
+            else:
+                logger.warning("%s: the command '%s' is not served by this version", message.topic, verb)
+        except MessageError as error:
+            logger.warning("a command was refused: %s", error)
+
+    def _carry_out(self, verb: AlarmVerb, command: AlarmCommand) -> None:
+        try:
+            self._on_alarm_command(verb, command)
+            reply = Reply(command_id=command.command_id, ok=True)
+        except KullagerError as error:
+            reply = Reply(command_id=command.command_id, ok=False, problem=str(error))
+        self._connection.publish(self._topics.edge_reply(self._edge, command.command_id), encode(reply))
+
+    def _resend(self, command: ResendCommand) -> None:
+        """Send again what a client misses; what is gone is said, so that it can be named as lost."""
+        topic = self._topics.edge_resend(self._edge, command.client)
+        # another journal was wiped: nothing of it is left
+        trimmed = self._journal.trimmed_before if command.journal == self._journal.id else command.last + 1
+        if command.first < trimmed:
+            gone = {
+                "schema": SCHEMA,
+                "command_id": command.command_id,
+                "journal": command.journal,
+                "trimmed_before": min(trimmed, command.last + 1),
+            }
+            self._connection.publish(topic, orjson.dumps(gone))
+        if command.journal == self._journal.id:
+            for entry in self._journal.read(command.first, command.last, MAX_RESENT):
+                self._connection.publish(topic, entry.payload)

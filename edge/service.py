@@ -1,0 +1,250 @@
+"""The edge as a service: sources → bounded queue → pipeline → journal → broker, in one TaskGroup.
+
+Start-up opens the sinks before the sources; on a stop the sources end first, what is queued is drained, then the
+sinks close. The pipeline runs in the event loop's thread: it never waits.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edge import __version__
+from edge.contracts.alarm import Alarm
+from edge.contracts.assessment import Assessment
+from edge.contracts.command import AlarmCommand, AlarmVerb
+from edge.contracts.plant import OpcuaSource, Plant, source_password
+from edge.contracts.sample_batch import SampleBatch, TextTable
+from edge.contracts.status import EdgeStatus, JournalStatus, ModelStatus
+from edge.data_acquisition.account import SourceAccount
+from edge.data_acquisition.mqtt import MqttAcquisition
+from edge.data_acquisition.opcua import OpcuaAcquisition
+from edge.data_acquisition.stream_clock import StreamClock
+from edge.journal import Journal, JournalError
+from edge.pipeline import OnnxModel, Pipeline, load_models
+from edge.publisher import Publisher
+
+logger = logging.getLogger(__name__)
+
+TICK_S: Final = 0.1
+STATUS_S: Final = 5.0
+STATE_S: Final = 10.0
+QUEUE_SIZE: Final = 1000
+# results that wait in memory while the disk takes nothing; the oldest go first, counted
+MAX_UNWRITTEN: Final = 100_000
+FLUSH_S: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Brought:
+    source: str
+    batch: SampleBatch
+
+
+class EdgeService:
+    """`await run(stop)` serves until the event `stop` is set."""
+
+    def __init__(self, plant: Plant, home: Path, environ: Mapping[str, str]) -> None:
+        self._plant, self._home, self._environ = plant, home, environ
+        self._models, self._model_problems = load_models(plant, home / "models")
+        for problem in self._model_problems.values():
+            logger.error("model refused: %s", problem)
+        self._pipeline = Pipeline(plant, self._models)
+        self._clock = StreamClock()
+        self._queue: asyncio.Queue[_Brought] = asyncio.Queue(QUEUE_SIZE)
+        self._accounts = {name: SourceAccount(name, source.clock, time.time_ns) for name, source in plant.sources.items()}
+        self._unwritten: deque[Assessment | Alarm] = deque()
+        self._journal_problem: str | None = None
+        self._lost = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve. Raises `JournalError` where the journal cannot be opened."""
+        path = self._home / "edge" / "journal.sqlite"
+        with Journal(path, edge=self._plant.edge.id, topics=self._plant.topics) as journal:
+            self._journal = journal
+            self._restore()
+            name, _ = self._plant.results_source
+            self._publisher = Publisher(
+                self._plant,
+                journal,
+                source_password(name, self._environ),
+                self._alarm_command,
+                self._status(online=False),
+            )
+            async with asyncio.TaskGroup() as sinks:
+                publishing = sinks.create_task(self._publisher.run(), name="publisher")
+                async with asyncio.TaskGroup() as sources:
+                    tasks = [sources.create_task(run, name=f"source {name}") for name, run in self._acquisitions()]
+                    tasks.append(sources.create_task(self._work(), name="pipeline"))
+                    await stop.wait()
+                    for task in tasks:
+                        task.cancel()
+                self._step()
+                self._save_state()
+                self._publisher.publish_status(self._status(online=False))
+                # the journal has what the broker does not acknowledge in time
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(FLUSH_S):
+                        await self._publisher.drained()
+                publishing.cancel()
+            journal.set_published(self._publisher.published)
+        logger.info("stopped in order")
+
+    def _acquisitions(self) -> list[tuple[str, Coroutine[None, None, None]]]:
+        texts = {row.index: TextTable() for row in self._plant.signal_table if row.is_text}
+        runs = []
+        for name, source in self._plant.sources.items():
+            signals, account = self._plant.signals_of(name), self._accounts[name]
+            password = source_password(name, self._environ)
+            if not signals:
+                account.connected()
+                continue
+            if isinstance(source, OpcuaSource):
+                run = OpcuaAcquisition(name, source, signals, texts, account, self._bring, password).run()
+            else:
+                run = MqttAcquisition(name, source, self._plant, texts, account, self._bring, password).run()
+            runs.append((name, run))
+        return runs
+
+    async def _bring(self, source: str, batch: SampleBatch) -> None:
+        """What the sources hand over; waits while the pipeline is busy."""
+        if len(batch):
+            await self._queue.put(_Brought(source, batch))
+
+    async def _work(self) -> None:
+        """The main loop: take what has come, advance, write, publish."""
+        next_status = next_state = next_housekeeping = 0.0
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    self._take(await self._queue.get())
+            self._step()
+            now = time.monotonic()
+            changed = any(account.changed for account in self._accounts.values())
+            if changed or now >= next_status:
+                next_status = now + STATUS_S
+                self._publisher.publish_status(self._status(online=True))
+                for account in self._accounts.values():
+                    account.changed = False
+            if now >= next_housekeeping:
+                next_housekeeping = now + 1.0
+                self._journal.set_published(self._publisher.published)
+                self._journal.trim(time.time())
+            if now >= next_state:
+                next_state = now + STATE_S
+                self._save_state()
+
+    def _take(self, brought: _Brought) -> None:
+        newest = int(brought.batch.time.max())
+        if self._clock.heard(brought.source, newest, time.monotonic()):
+            logger.warning("source '%s': its clock has been set back; windows begin anew", brought.source)
+            self._pipeline.rewind()
+        self._pipeline.feed(brought.batch)
+
+    def _step(self) -> None:
+        while not self._queue.empty():
+            self._take(self._queue.get_nowait())
+        if (to := self._clock.time(time.monotonic())) is not None:
+            results = self._pipeline.advance(to)
+            self._unwritten.extend(results.assessments)
+            self._unwritten.extend(results.alarms)
+            self._write()
+
+    def _write(self) -> None:
+        if not self._unwritten:
+            return
+        waiting = list(self._unwritten)
+        alarms = [result for result in waiting if isinstance(result, Alarm)]
+        open_alarms = (self._pipeline.alarms.open, self._pipeline.alarms.holding) if alarms else None
+        try:
+            entries = self._journal.append(
+                [result for result in waiting if isinstance(result, Assessment)],
+                alarms,
+                time.time(),
+                self._pipeline.reached,
+                open_alarms,
+            )
+        except JournalError as error:
+            if self._journal_problem is None:
+                logger.error("%s; results wait in memory", error)
+            self._journal_problem = str(error)
+            while len(self._unwritten) > MAX_UNWRITTEN:
+                self._unwritten.popleft()
+                self._lost += 1
+            return
+        if self._journal_problem is not None:
+            logger.info("the journal can be written again; %d results were lost", self._lost)
+            self._journal_problem = None
+        self._unwritten.clear()
+        self._publisher.publish_new(entries)
+
+    def _alarm_command(self, verb: AlarmVerb, command: AlarmCommand) -> None:
+        alarm = self._pipeline.command(verb, command)
+        if alarm is not None:
+            logger.info("alarm %s of '%s': %s by %s", alarm.alarm_id, alarm.asset, verb, command.by)
+            self._unwritten.append(alarm)
+            self._write()
+
+    def _status(self, *, online: bool) -> EdgeStatus:
+        journal = self._journal
+        return EdgeStatus(
+            edge=self._plant.edge.id,
+            online=online,
+            time=time.time_ns(),
+            version=__version__,
+            sources={name: account.status() for name, account in self._accounts.items()},
+            models=self._model_status(),
+            journal=JournalStatus(
+                id=journal.id,
+                last_seq=journal.last_seq,
+                trimmed_before=journal.trimmed_before,
+                problem=self._journal_problem,
+            ),
+            refused=dict(self._pipeline.counts),
+        )
+
+    def _model_status(self) -> dict[str, ModelStatus]:
+        failing = self._pipeline.problems
+        users: dict[str, list[str]] = {}
+        for asset_id, asset in self._plant.assets.items():
+            if asset.model:
+                users.setdefault(asset.model, []).append(asset_id)
+        return {
+            name: _model_status(self._models.get(name), assets, self._model_problems.get(name) or failing.get(name))
+            for name, assets in users.items()
+        }
+
+    def _restore(self) -> None:
+        """Go on where the last run ended: windows, trends, alarms."""
+        self._pipeline.alarms.restore(*self._journal.open_alarms())
+        try:
+            if (state := self._journal.load_state()) is not None:
+                self._pipeline.restore(state, self._journal.reached())
+                logger.info("going on where the last run ended")
+        except (ValueError, KeyError) as error:
+            logger.warning("the state of the last run is left aside: %s", error)
+
+    def _save_state(self) -> None:
+        try:
+            self._journal.save_state(self._pipeline.state())
+        except JournalError as error:
+            logger.error("%s", error)
+
+
+def _model_status(model: OnnxModel | None, assets: list[str], problem: str | None) -> ModelStatus:
+    if model is None:
+        return ModelStatus(assets=tuple(assets), problem=problem)
+    spec = model.spec
+    return ModelStatus(
+        version=spec.version,
+        assets=tuple(assets),
+        tolerance={name: reference.tolerance for name, reference in spec.reference.items() if reference.tolerance is not None},
+        false_alarms_per_week=spec.false_alarms_per_week,
+        figures={name: figure for name, figure in spec.figures.items() if isinstance(figure, int | float)},
+        problem=problem,
+    )
