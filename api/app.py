@@ -1,0 +1,81 @@
+"""The web application: the routes below /api/v1, and the dashboard."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI, Response
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
+
+from api import problems
+from api.reference import reference_page
+from api.routes import alarms, assets, models, simulator, status, stream
+from api.security import SecurityHeaders
+from api.services import Services
+
+VERSION: Final = "0.1.0"
+PREFIX: Final = "/api/v1"
+DASHBOARD: Final = Path(__file__).parent / "dashboard" / "dist"
+NOT_BUILT: Final = """<!doctype html><html lang="en"><title>kullager</title>
+<h1>kullager</h1>
+<p>The api is running; its dashboard has not been built. Build it with <code>make dashboard</code>, or by hand:</p>
+<pre>cd api/dashboard &amp;&amp; npm ci &amp;&amp; npm run build</pre>
+<p>and start the api again. Until then: <a href="/api/v1/docs">the routes</a>, <a href="/api/v1/status">the status</a>.</p>
+"""
+
+
+def create_app(services: Services, dashboard: Path = DASHBOARD) -> FastAPI:
+    """The whole application. The api is an app of its own below /api, so that no unknown path of it meets the dashboard."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.add_middleware(SecurityHeaders)
+    problems.install(app)
+    app.mount("/api", create_api(services))
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    if (dashboard / "index.html").is_file():
+        app.frontend("/", directory=dashboard, fallback="index.html")
+    else:
+
+        @app.get("/", include_in_schema=False)
+        async def not_built() -> HTMLResponse:
+            return HTMLResponse(NOT_BUILT)
+
+    return app
+
+
+def create_api(services: Services | None = None) -> FastAPI:
+    """The api by itself; without services it can only describe itself."""
+    api = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, strict_content_type=False)
+    api.state.services = services
+    problems.install(api)
+    for routes in (assets, alarms, models, status, stream, simulator):
+        api.include_router(routes.router, prefix="/v1")
+    schema = _schema(api)
+
+    @api.get("/v1/openapi.json", include_in_schema=False)
+    async def openapi() -> dict[str, Any]:
+        return schema
+
+    page = reference_page(schema)
+
+    @api.get("/v1/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return HTMLResponse(page)
+
+    api.openapi = lambda: schema  # type: ignore[method-assign]
+    return api
+
+
+def _schema(api: FastAPI) -> dict[str, Any]:
+    schema = get_openapi(
+        title="kullager",
+        version=VERSION,
+        summary="Predictive maintenance: assessments, alarms and their reasons",
+        description="Reading is open. Changing needs `Authorization: Bearer TOKEN`. Errors are RFC 9457 problem details.",
+        routes=api.routes,
+    )
+    schema["paths"] = {f"/api{path}": item for path, item in schema["paths"].items()}
+    return schema

@@ -1,0 +1,87 @@
+"""Commands to the edges and the simulator, with the wait for their answer."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from api.ingest import Ingest
+from api.problems import Problem
+from api.reception import new_identifier
+from api.store import AlarmRow, Store
+from edge.contracts.command import AlarmCommand, AlarmVerb, InjectCommand, RepairCommand, Reply
+from edge.formats.json_message import encode
+
+ANSWER_WITHIN_S: Final = 5.0
+# the edge publishes a change right beside its reply; a command that changed nothing brings none
+CHANGE_WITHIN_S: Final = 1.0
+
+
+class Command(Protocol):
+    @property
+    def command_id(self) -> str: ...
+
+
+class Commands:
+    """Send a command, and wait for what comes of it. Raises `Problem` when the other side says no, or nothing."""
+
+    def __init__(self, ingest: Ingest, store: Store, *, now: Callable[[], int] = time.time_ns) -> None:
+        self._ingest, self._store, self._now = ingest, store, now
+
+    async def change_alarm(
+        self, alarm: AlarmRow, verb: AlarmVerb, *, by: str, comment: str | None, shelve_for_ns: int | None, until: int | None
+    ) -> AlarmRow:
+        """The alarm as its edge publishes it after the command; `until` and `shelve_for_ns` in ns."""
+        now = self._now()
+        command = AlarmCommand(
+            command_id=new_identifier(),
+            by=by,
+            time=now,
+            alarm_id=alarm.alarm_id,
+            comment=comment,
+            shelved_until=now + shelve_for_ns if shelve_for_ns is not None else until,
+        )
+        await self._send(self._ingest.topics.edge_command(alarm.edge, verb), command, f"edge '{alarm.edge}'")
+        return await self._changed(alarm)
+
+    async def inject_fault(self, *, asset: str, fault: str, severity: float, over_s: float, by: str) -> str:
+        command = InjectCommand(
+            command_id=new_identifier(), by=by, time=self._now(), asset=asset, fault=fault, severity=severity, over_s=over_s
+        )
+        await self._send(self._ingest.topics.simulator_command("inject"), command, "the simulator")
+        return command.command_id
+
+    async def repair(self, *, asset: str, by: str) -> str:
+        command = RepairCommand(command_id=new_identifier(), by=by, time=self._now(), asset=asset)
+        await self._send(self._ingest.topics.simulator_command("repair"), command, "the simulator")
+        return command.command_id
+
+    async def _send(self, topic: str, command: Command, whom: str) -> Reply:
+        expected = self._ingest.expect_reply(command.command_id)
+        try:
+            if not self._ingest.publish(topic, encode(command)):
+                broker = self._ingest.broker
+                raise Problem(503, f"the broker {broker.url} is not connected; {whom} cannot be reached now")
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                reply = await expected
+        except TimeoutError:
+            text = f"{whom} did not answer within {ANSWER_WITHIN_S:g} s; the command may still take effect"
+            raise Problem(504, text) from None
+        finally:
+            expected.cancel()
+        if not reply.ok:
+            raise Problem(409, reply.problem or f"{whom} refused the command and gave no reason")
+        return reply
+
+    async def _changed(self, before: AlarmRow) -> AlarmRow:
+        try:
+            # read while holding the condition, so that no change falls between the look and the wait
+            async with asyncio.timeout(CHANGE_WITHIN_S), self._ingest.stored:
+                while (alarm := await self._alarm(before)).message == before.message:
+                    await self._ingest.stored.wait()
+        except TimeoutError:
+            return await self._alarm(before)
+        return alarm
+
+    async def _alarm(self, before: AlarmRow) -> AlarmRow:
+        return await asyncio.to_thread(self._store.alarm, before.alarm_id) or before

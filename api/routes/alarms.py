@@ -1,0 +1,143 @@
+"""Alarms. The edge owns them: what an operator does goes there as a command, and the answer is what it then publishes."""
+
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from api.answers import ALARM, JSON, Items, Time, example, json_answer, raw_list, ready
+from api.problems import Problem, answers
+from api.security import json_only
+from api.services import Operator, Services, Use
+from api.store import AlarmRow
+from edge.contracts.command import AlarmVerb
+from edge.formats.json_message import parse_time
+
+router = APIRouter(prefix="/alarms", tags=["alarms"])
+
+AT_MOST: Final = 1000
+ALARM_ID = Annotated[str, Path(examples=["0198f0c3-1b2c-7d10-8a4e-5f3b7a9c2d01"])]
+Comment = Annotated[str, Field(min_length=1, max_length=1000, examples=["Bearing ordered, watch until Friday"])]
+NO_ALARM: Final = "there is no alarm '0198f0c3-0000'; GET /api/v1/alarms?state=all lists them"
+CHANGE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The alarm as its edge has published it after the command",
+        "content": {JSON: {"example": {**ALARM, "state": "active-acknowledged", "by": "operator"}}},
+    },
+    **answers(
+        _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN' with the operator's token",
+        _404=NO_ALARM,
+        _409="an alarm that is normal cannot take 'acknowledge'; possible now: activate",
+        _415="send the body as JSON, with the header 'Content-Type: application/json'",
+        _422="body.comment: String should have at most 1000 characters",
+        _503="the broker mqtt://127.0.0.1:1883 is not connected; edge 'edge-1' cannot be reached now",
+        _504="edge 'edge-1' did not answer within 5 s; the command may still take effect",
+    ),
+}
+
+
+class Remark(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    comment: Comment | None = None
+
+
+class NewComment(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    comment: Comment
+
+
+class Shelving(BaseModel):
+    """Either `duration_s` [s], at most 30 days, or `until`."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"duration_s": 28800, "comment": "Bearing is changed tonight"}]}
+    )
+    comment: Comment | None = None
+    duration_s: Annotated[float, Field(gt=0, le=30 * 86400)] | None = None
+    until: Time | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Shelving":
+        if (self.duration_s is None) == (self.until is None):
+            raise ValueError("give either duration_s or until")
+        return self
+
+
+@router.get(
+    "",
+    response_model=Items,
+    responses={**example({"items": [ALARM], "next": None}), **answers(_422="query.state: Input should be 'open' or 'all'")},
+    summary="Alarms, the one that changed last first",
+)
+def list_alarms(
+    services: Use,
+    state: Annotated[Literal["open", "all"], Query(description="open: everything that is not back to normal")] = "open",
+    asset: Annotated[str | None, Query(examples=["pump-101"])] = None,
+) -> Response:
+    rows = services.store.alarms(only_open=state == "open", asset=asset, at_most=AT_MOST)
+    return raw_list(row.message for row in rows)
+
+
+@router.get(
+    "/{alarm_id}",
+    responses={200: {"content": {JSON: {"example": {**ALARM, "history": [ALARM]}}}}, **answers(_404=NO_ALARM)},
+    summary="One alarm with every change it went through",
+)
+def get_alarm(services: Use, alarm_id: ALARM_ID) -> Response:
+    row = _known(services, alarm_id)
+    return json_answer({"alarm": ready(row.message), "history": [ready(m) for m in services.store.alarm_messages(alarm_id)]})
+
+
+@router.post(
+    "/{alarm_id}/acknowledge", responses=CHANGE_ANSWERS, dependencies=[Depends(json_only)], summary="Someone has seen it"
+)
+async def acknowledge(services: Use, by: Operator, alarm_id: ALARM_ID, body: Remark) -> Response:
+    return await _change(services, alarm_id, AlarmVerb.ACKNOWLEDGE, by, body.comment)
+
+
+@router.post(
+    "/{alarm_id}/shelve", responses=CHANGE_ANSWERS, dependencies=[Depends(json_only)], summary="Silence it for a while"
+)
+async def shelve(services: Use, by: Operator, alarm_id: ALARM_ID, body: Shelving) -> Response:
+    return await _change(services, alarm_id, AlarmVerb.SHELVE, by, body.comment, body.duration_s, body.until)
+
+
+@router.post(
+    "/{alarm_id}/unshelve", responses=CHANGE_ANSWERS, dependencies=[Depends(json_only)], summary="End its shelving now"
+)
+async def unshelve(services: Use, by: Operator, alarm_id: ALARM_ID, body: Remark) -> Response:
+    return await _change(services, alarm_id, AlarmVerb.UNSHELVE, by, body.comment)
+
+
+@router.post(
+    "/{alarm_id}/comment", responses=CHANGE_ANSWERS, dependencies=[Depends(json_only)], summary="Write something to it"
+)
+async def comment(services: Use, by: Operator, alarm_id: ALARM_ID, body: NewComment) -> Response:
+    return await _change(services, alarm_id, AlarmVerb.COMMENT, by, body.comment)
+
+
+async def _change(
+    services: Services,
+    alarm_id: str,
+    verb: AlarmVerb,
+    by: str,
+    remark: str | None,
+    duration_s: float | None = None,
+    until: str | None = None,
+) -> Response:
+    changed = await services.commands.change_alarm(
+        _known(services, alarm_id),
+        verb,
+        by=by,
+        comment=remark,
+        shelve_for_ns=round(duration_s * 1e9) if duration_s is not None else None,
+        until=parse_time(until) if until is not None else None,
+    )
+    return Response(changed.message, media_type=JSON)
+
+
+def _known(services: Services, alarm_id: str) -> AlarmRow:
+    row = services.store.alarm(alarm_id)
+    if row is None:
+        raise Problem(404, f"there is no alarm '{alarm_id}'; GET /api/v1/alarms?state=all lists them")
+    return row

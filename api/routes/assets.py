@@ -1,0 +1,94 @@
+"""The machines, and the history of their assessments."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Query, Response
+
+from api.answers import ASSESSMENT, Items, Time, example, json_answer, json_list, raw_list, ready
+from api.downsample import thin_rows
+from api.problems import Problem, answers
+from api.services import Services, Use
+from edge.contracts.plant import Asset
+from edge.formats.json_message import format_time, parse_time
+
+router = APIRouter(prefix="/assets", tags=["assets"])
+
+LAST_HOUR_NS: Final = 3_600_000_000_000
+ROWS_AT_ONCE: Final = 20_000
+ASSET_ID = Annotated[str, Path(description="the asset's name in the plant file", examples=["pump-101"])]
+EXAMPLE: Final = {
+    "id": "pump-101",
+    "class": "pump",
+    "name": {"sv": "Cirkulationspump 101", "en": "Circulation pump 101"},
+    "model": "pump",
+    "period_s": 1.0,
+    "nameplate": {"rated_kw": 7.5, "rated_speed": 1455.0},
+    "signals": [{"name": "vibration", "unit": "mm/s", "source": "broker", "limits": {"warning": 4.5, "alarm": 7.1}}],
+    "latest": ASSESSMENT,
+}
+NO_ASSET: Final = "there is no asset 'pump-9'; possible: pump-101"
+
+
+@router.get("", responses=example({"items": [EXAMPLE], "next": None}), summary="All machines with their newest assessment")
+def list_assets(services: Use) -> Response:
+    return json_list(_asset(services, asset_id, asset) for asset_id, asset in services.plant.assets.items())
+
+
+@router.get(
+    "/{asset_id}",
+    responses={200: {"content": {"application/json": {"example": EXAMPLE}}}, **answers(_404=NO_ASSET)},
+    summary="One machine with its newest assessment",
+)
+def get_asset(services: Use, asset_id: ASSET_ID) -> Response:
+    return json_answer(_asset(services, asset_id, _known(services, asset_id)))
+
+
+@router.get(
+    "/{asset_id}/assessments",
+    response_model=Items,
+    responses={
+        **example({"items": [ASSESSMENT], "next": None}, "Whole messages, ordered by their time"),
+        **answers(_404=NO_ASSET, _422="query.from: should be a time before query.to"),
+    },
+    summary="The history of a machine, thinned so that peaks and withheld stretches survive",
+)
+def list_assessments(
+    services: Use,
+    asset_id: ASSET_ID,
+    first: Annotated[Time | None, Query(alias="from", description="default: an hour before `to`")] = None,
+    last: Annotated[Time | None, Query(alias="to", description="default: the newest assessment")] = None,
+    points: Annotated[int, Query(ge=10, le=10_000, description="at most so many assessments", examples=[1000])] = 1000,
+) -> Response:
+    _known(services, asset_id)
+    newest = parse_time(last) if last is not None else services.store.latest_time(asset_id)
+    if newest is None:
+        return raw_list([])
+    oldest = parse_time(first) if first is not None else newest - LAST_HOUR_NS
+    if oldest > newest:
+        raise Problem(422, f"query.from: {format_time(oldest)} should be a time before query.to, {format_time(newest)}")
+    kept = thin_rows(services.store.scores(asset_id, oldest, newest, ROWS_AT_ONCE), points)
+    return raw_list(services.store.messages(kept))
+
+
+def _known(services: Services, asset_id: str) -> Asset:
+    asset = services.plant.assets.get(asset_id)
+    if asset is None:
+        raise Problem(404, f"there is no asset '{asset_id}'; possible: {', '.join(services.plant.assets)}")
+    return asset
+
+
+def _asset(services: Services, asset_id: str, asset: Asset) -> dict[str, Any]:
+    name = asset.display_name(asset_id)
+    return {
+        "id": asset_id,
+        "class": asset.asset_class,
+        "name": {"sv": name.sv, "en": name.en},
+        "model": asset.model,
+        "period_s": asset.period_s,
+        "nameplate": asset.nameplate,
+        "signals": [
+            {"name": name, "unit": signal.unit, "source": signal.source, "limits": signal.limits}
+            for name, signal in asset.signals.items()
+        ],
+        "latest": ready(services.store.latest(asset_id)),
+    }

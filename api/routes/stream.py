@@ -1,0 +1,45 @@
+"""The live stream."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+
+from api.problems import Problem, answers
+from api.services import Use
+
+router = APIRouter(tags=["stream"])
+
+MOST_CLIENTS: Final = 1000
+EXAMPLE: Final = (
+    ': connected\nretry: 2000\n\nevent: assessment\ndata: {"schema":1,"edge":"edge-1","journal":"0198f0c2-…","seq":120,'
+    '"kind":"assessment","asset":"pump-101","score":1.42,…}\nid: 4711\n\n'
+)
+
+
+@router.get(
+    "/stream",
+    # the frames are ready bytes: FastAPI would encode each event anew for each client if it were told what they are
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/event-stream": {"example": EXAMPLE}}},
+        **answers(_503="1000 streams are open, which is the most that are served; try again later"),
+    },
+    summary="Every assessment, alarm and edge status as it comes, as server-sent events",
+    description=(
+        "`event:` is `assessment`, `alarm` or `status`, `data:` the message as its edge wrote it. `id:` resumes: a browser "
+        "sends it back as `Last-Event-ID` after an interruption and gets what it missed. `event: resync` says that too much "
+        "was missed: load everything anew. Messages that an edge sends again after an outage come with their old `time`."
+    ),
+)
+async def stream(
+    services: Use,
+    last_event_id: Annotated[str | None, Header(examples=["4711"])] = None,
+    after: Annotated[int | None, Query(ge=0, description="as Last-Event-ID, for clients that cannot send it")] = None,
+) -> StreamingResponse:
+    if services.stream.clients >= MOST_CLIENTS:
+        raise Problem(503, f"{MOST_CLIENTS} streams are open, which is the most that are served; try again later")
+    # an id that is not ours cannot be resumed from, and `after` a resync it need not be
+    seen = after if last_event_id is None else int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else -1
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(services.stream.frames(seen), headers=headers, media_type="text/event-stream")

@@ -1,0 +1,105 @@
+"""The process: open the database, take results in, serve; and stop cleanly although streams are open."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import uvicorn
+
+from api.app import create_app
+from api.commands import Commands
+from api.ingest import Ingest
+from api.security import OperatorToken, load_operator_token
+from api.services import Services
+from api.store import Store, open_engine
+from api.stream import EventStream
+from edge.contracts.errors import KullagerError
+from edge.contracts.plant import Plant, source_password
+
+STOP_WITHIN_S: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the environment says: KULLAGER_HOME, KULLAGER_DATABASE_URL, KULLAGER_API_ID, and the secrets."""
+
+    database_url: str
+    client_id: str
+    broker_password: str | None
+    token: OperatorToken
+
+    @classmethod
+    def load(cls, plant: Plant, environ: Mapping[str, str] = os.environ) -> Self:
+        home = Path(environ.get("KULLAGER_HOME", ".kullager")).resolve() / "api"
+        return cls(
+            database_url=environ.get("KULLAGER_DATABASE_URL", f"sqlite:///{home / 'api.sqlite'}"),
+            client_id=environ.get("KULLAGER_API_ID", "api-1"),
+            broker_password=source_password(plant.results_source[0], environ),
+            token=load_operator_token(home, environ),
+        )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; raises `KullagerError` in words where the port is taken or the address is not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise KullagerError(f"cannot listen on {host}:{port}: {reason}; choose another one with --host and --port") from None
+
+
+class Server(uvicorn.Server):
+    """uvicorn, but a signal ends it with exit code 0, and ends the open streams, which would never end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, stream: EventStream) -> None:
+        super().__init__(config)
+        self._stream = stream
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.stop)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._stream.close()
+
+
+async def serve(plant: Plant, settings: Settings, listener: socket.socket) -> None:
+    """Run until SIGINT or SIGTERM."""
+    store = Store(open_engine(settings.database_url))
+    try:
+        stream = EventStream(store)
+        ingest = Ingest(
+            plant=plant, password=settings.broker_password, store=store, stream=stream, client_id=settings.client_id
+        )
+        services = Services(
+            plant=plant, store=store, ingest=ingest, stream=stream, commands=Commands(ingest, store), token=settings.token
+        )
+        config = uvicorn.Config(
+            create_app(services),
+            access_log=False,
+            log_config=None,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=STOP_WITHIN_S,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            taking_in = tasks.create_task(ingest.run(), name="ingest")
+            await Server(config, stream).serve(sockets=[listener])
+            taking_in.cancel()
+    finally:
+        store.close()

@@ -1,0 +1,428 @@
+"""What the api remembers: results, the newest state of alarms, edge statuses, journal cursors and losses.
+
+SQLite in WAL mode by default; any database SQLAlchemy speaks to, by its URL. One process writes, in one transaction
+per batch; readers run beside it. Every row that goes out on the stream has an event id from one increasing count.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sql
+from sqlalchemy.engine import Connection, Engine, RowMapping, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from api.arrivals import Result, StatusReport
+from api.cursor import JournalCursor, Span
+from edge.contracts.errors import KullagerError
+from edge.contracts.status import EdgeStatus
+from edge.formats.json_message import decode
+
+Journal = tuple[str, str]  # edge, journal id
+MAX_PARAMETERS: Final = 500
+
+metadata = sql.MetaData()
+_key = sql.String(128)
+
+results = sql.Table(
+    "results",
+    metadata,
+    sql.Column("event_id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=False),
+    sql.Column("journal_id", sql.Integer, nullable=False),
+    sql.Column("seq", sql.BigInteger, nullable=False),
+    sql.Column("kind", sql.String(16), nullable=False),
+    sql.Column("asset", _key, nullable=False),
+    sql.Column("alarm_id", _key),
+    sql.Column("time", sql.BigInteger, nullable=False),
+    sql.Column("state", sql.String(32), nullable=False),
+    sql.Column("score", sql.Double),
+    sql.Column("message", sql.LargeBinary, nullable=False),
+    sql.UniqueConstraint("journal_id", "seq"),
+    sql.Index("results_of_asset", "asset", "kind", "time"),
+)
+alarms = sql.Table(
+    "alarms",
+    metadata,
+    sql.Column("alarm_id", _key, primary_key=True),
+    sql.Column("edge", _key, nullable=False),
+    sql.Column("asset", _key, nullable=False),
+    sql.Column("state", sql.String(32), nullable=False),
+    sql.Column("is_open", sql.Boolean, nullable=False, index=True),
+    sql.Column("changed", sql.BigInteger, nullable=False, index=True),
+    sql.Column("seq", sql.BigInteger, nullable=False),
+    sql.Column("message", sql.LargeBinary, nullable=False),
+)
+alarm_history = sql.Index("results_of_alarm", results.c.alarm_id, sqlite_where=results.c.alarm_id.is_not(None))
+statuses = sql.Table(
+    "edge_statuses",
+    metadata,
+    sql.Column("edge", _key, primary_key=True),
+    sql.Column("event_id", sql.BigInteger, nullable=False),
+    sql.Column("time", sql.BigInteger, nullable=False),
+    sql.Column("message", sql.LargeBinary, nullable=False),
+)
+journals = sql.Table(
+    "journals",
+    metadata,
+    sql.Column("journal_id", sql.Integer, primary_key=True),
+    sql.Column("edge", _key, nullable=False),
+    sql.Column("journal", _key, nullable=False),
+    sql.Column("contiguous", sql.BigInteger, nullable=False),
+    sql.Column("announced", sql.BigInteger, nullable=False),
+    sql.UniqueConstraint("edge", "journal"),
+)
+losses = sql.Table(
+    "losses",
+    metadata,
+    sql.Column("loss_id", sql.Integer, primary_key=True),
+    sql.Column("journal_id", sql.Integer, nullable=False),
+    sql.Column("first", sql.BigInteger, nullable=False),
+    sql.Column("last", sql.BigInteger, nullable=False),
+    sql.Column("reason", sql.String(64), nullable=False),
+    sql.Column("noticed", sql.BigInteger, nullable=False),
+)
+
+
+class StoreError(KullagerError):
+    """The database cannot be opened or is not usable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the stream: `kind` is assessment, alarm or status, `message` its JSON."""
+
+    event_id: int
+    kind: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmRow:
+    alarm_id: str
+    edge: str
+    asset: str
+    state: str
+    is_open: bool
+    changed: int
+    seq: int
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """Entries of a journal that will never come: `first` to `last`, why, and when that was noticed [ns since 1970 UTC]."""
+
+    edge: str
+    journal: str
+    first: int
+    last: int
+    reason: str
+    noticed: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """What one transaction writes: everything that arrived, and the cursors as they stand after it."""
+
+    results: list[Result] = field(default_factory=list)
+    statuses: dict[str, StatusReport] = field(default_factory=dict)
+    cleared: set[str] = field(default_factory=set)
+    losses: list[Loss] = field(default_factory=list)
+    cursors: dict[Journal, JournalCursor] = field(default_factory=dict)
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for `url`, with WAL and a busy time-out where it is SQLite."""
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = sql.create_engine(parsed)
+    except (ArgumentError, SQLAlchemyError, ImportError, OSError) as error:
+        raise StoreError(f"KULLAGER_DATABASE_URL: '{make_safe(url)}' cannot be used: {error}") from None
+    if engine.dialect.name == "sqlite":
+
+        @sql.event.listens_for(engine, "connect")
+        def _pragmas(connection: Any, _record: Any) -> None:
+            cursor = connection.cursor()
+            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+    return engine
+
+
+def make_safe(url: str) -> str:
+    """The address without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "(not an address)"
+
+
+class Store:
+    """Open one with `Store(open_engine(url))`; `close()` it at the end. Methods block: call them from threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writing = threading.Lock()
+        try:
+            metadata.create_all(engine)
+            with engine.connect() as connection:
+                self.newest_event_id = self._newest_event_id(connection)
+                self._journal_ids: dict[Journal, int] = {
+                    (row.edge, row.journal): row.journal_id for row in connection.execute(sql.select(journals))
+                }
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database {make_safe(str(engine.url))} cannot be used: {error}") from None
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    # -- writing
+
+    def write(self, batch: Batch) -> list[Event]:
+        """Write a batch in one transaction; the events are those that were not there before, in their order."""
+        with self._writing:
+            with self._engine.begin() as connection:
+                journal_ids = self._write_cursors(connection, batch)
+                known = {**self._journal_ids, **journal_ids}
+                fresh = self._fresh(connection, batch.results, known)
+                events = self._write_results(connection, fresh, known)
+                self._write_alarms(connection, fresh, batch.cleared)
+                events += self._write_statuses(connection, batch.statuses.values(), self.newest_event_id + len(events))
+                self._write_losses(connection, batch.losses, known)
+            # only now: a transaction that failed is written again with the same numbers
+            self._journal_ids.update(journal_ids)
+            self.newest_event_id += len(events)
+        return events
+
+    def _write_cursors(self, connection: Connection, batch: Batch) -> dict[Journal, int]:
+        new: dict[Journal, int] = {}
+        for (edge, journal), cursor in batch.cursors.items():
+            values = {"contiguous": cursor.contiguous, "announced": cursor.announced}
+            if (journal_id := self._journal_ids.get((edge, journal))) is not None:
+                connection.execute(journals.update().where(journals.c.journal_id == journal_id).values(values))
+            else:
+                inserted = connection.execute(journals.insert().values(edge=edge, journal=journal, **values))
+                assert inserted.inserted_primary_key is not None  # noqa: S101  # an insert into a table with a key
+                new[edge, journal] = inserted.inserted_primary_key[0]
+        return new
+
+    def _fresh(self, connection: Connection, arrived: Sequence[Result], ids: dict[Journal, int]) -> list[Result]:
+        """The results that are not stored yet, each once. The database itself is asked: it cannot be wrong about itself."""
+        unique = {(r.identity.edge, r.identity.journal, r.identity.seq): r for r in reversed(arrived)}
+        wanted: dict[Journal, list[int]] = defaultdict(list)
+        for edge, journal, seq in unique:
+            wanted[edge, journal].append(seq)
+        for (edge, journal), numbers in wanted.items():
+            for start in range(0, len(numbers), MAX_PARAMETERS):
+                some = numbers[start : start + MAX_PARAMETERS]
+                stored = sql.select(results.c.seq).where(results.c.journal_id == ids[edge, journal], results.c.seq.in_(some))
+                for seq in connection.scalars(stored):
+                    del unique[edge, journal, seq]
+        return list(reversed(unique.values()))
+
+    def _write_results(self, connection: Connection, fresh: Sequence[Result], ids: dict[Journal, int]) -> list[Event]:
+        if not fresh:
+            return []
+        numbered = list(enumerate(fresh, self.newest_event_id + 1))
+        connection.execute(
+            results.insert(),
+            [
+                {
+                    "event_id": event_id,
+                    "journal_id": ids[result.identity.edge, result.identity.journal],
+                    "seq": result.identity.seq,
+                    "kind": result.kind,
+                    "asset": result.asset,
+                    "alarm_id": result.alarm_id,
+                    "time": result.time,
+                    "state": result.state,
+                    "score": result.score,
+                    "message": result.payload,
+                }
+                for event_id, result in numbered
+            ],
+        )
+        return [Event(event_id=event_id, kind=result.kind, message=result.payload) for event_id, result in numbered]
+
+    def _write_alarms(self, connection: Connection, fresh: Sequence[Result], cleared: set[str]) -> None:
+        newest: dict[str, Result] = {}
+        for result in fresh:
+            if result.alarm_id is not None:
+                before = newest.get(result.alarm_id)
+                if before is None or _alarm_order(result) > _alarm_order(before):
+                    newest[result.alarm_id] = result
+        for alarm_id, result in newest.items():
+            values = {
+                "edge": result.identity.edge,
+                "asset": result.asset,
+                "state": result.state,
+                "is_open": result.is_open,
+                "changed": result.time,
+                "seq": result.identity.seq,
+                "message": result.payload,
+            }
+            present = connection.execute(sql.select(alarms).where(alarms.c.alarm_id == alarm_id)).mappings().one_or_none()
+            if present is None:
+                connection.execute(alarms.insert().values(alarm_id=alarm_id, **values))
+            elif (present["changed"], present["seq"]) < _alarm_order(result):
+                connection.execute(alarms.update().where(alarms.c.alarm_id == alarm_id).values(values))
+        for alarm_id in cleared:
+            connection.execute(alarms.update().where(alarms.c.alarm_id == alarm_id).values(is_open=False))
+
+    def _write_statuses(self, connection: Connection, reports: Iterable[StatusReport], newest: int) -> list[Event]:
+        events: list[Event] = []
+        for report in reports:
+            edge, time = report.status.edge, report.status.time
+            present = connection.execute(sql.select(statuses).where(statuses.c.edge == edge)).mappings().one_or_none()
+            if present is not None and present["message"] == report.payload:
+                continue
+            event = Event(event_id=newest + len(events) + 1, kind="status", message=report.payload)
+            values = {"event_id": event.event_id, "time": time, "message": report.payload}
+            if present is None:
+                connection.execute(statuses.insert().values(edge=edge, **values))
+            else:
+                connection.execute(statuses.update().where(statuses.c.edge == edge).values(values))
+            events.append(event)
+        return events
+
+    def _write_losses(self, connection: Connection, named: Sequence[Loss], ids: dict[Journal, int]) -> None:
+        if named:
+            connection.execute(
+                losses.insert(),
+                [
+                    {
+                        "journal_id": ids[loss.edge, loss.journal],
+                        "first": loss.first,
+                        "last": loss.last,
+                        "reason": loss.reason,
+                        "noticed": loss.noticed,
+                    }
+                    for loss in named
+                ],
+            )
+
+    # -- reading
+
+    def cursors(self) -> dict[Journal, JournalCursor]:
+        """Each journal's cursor, with what is stored beyond its contiguous part."""
+        cursors: dict[Journal, JournalCursor] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(sql.select(journals)):
+                cursor = JournalCursor(row.contiguous, row.announced)
+                beyond = sql.and_(results.c.journal_id == row.journal_id, results.c.seq > row.contiguous)
+                for seq in connection.scalars(sql.select(results.c.seq).where(beyond).order_by(results.c.seq)):
+                    cursor.receive(seq)
+                for loss in connection.execute(
+                    sql.select(losses.c.first, losses.c.last).where(
+                        losses.c.journal_id == row.journal_id, losses.c.last > row.contiguous
+                    )
+                ):
+                    cursor.lose(Span(loss.first, loss.last))
+                cursors[row.edge, row.journal] = cursor
+        return cursors
+
+    def latest(self, asset: str) -> bytes | None:
+        """The newest assessment of an asset by its own time, so that a late one never replaces it."""
+        query = (
+            sql.select(results.c.message)
+            .where(results.c.asset == asset, results.c.kind == "assessment")
+            .order_by(results.c.time.desc(), results.c.seq.desc())
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            return connection.scalar(query)
+
+    def latest_time(self, asset: str) -> int | None:
+        query = sql.select(sql.func.max(results.c.time)).where(results.c.asset == asset, results.c.kind == "assessment")
+        with self._engine.connect() as connection:
+            newest: int | None = connection.scalar(query)
+        return newest
+
+    def scores(self, asset: str, first: int, last: int, rows: int) -> Iterator[Sequence[Any]]:
+        """(event_id, time, score) of the assessments from `first` to `last` [ns since 1970 UTC], in parts of `rows`."""
+        query = (
+            sql.select(results.c.event_id, results.c.time, results.c.score)
+            .where(results.c.asset == asset, results.c.kind == "assessment", results.c.time.between(first, last))
+            .order_by(results.c.time, results.c.seq)
+        )
+        with self._engine.connect() as connection:
+            yield from connection.execution_options(yield_per=rows).execute(query).partitions()
+
+    def messages(self, event_ids: Sequence[int]) -> list[bytes]:
+        """The messages of these events, in this order."""
+        found: dict[int, bytes] = {}
+        with self._engine.connect() as connection:
+            for start in range(0, len(event_ids), MAX_PARAMETERS):
+                some = event_ids[start : start + MAX_PARAMETERS]
+                query = sql.select(results.c.event_id, results.c.message).where(results.c.event_id.in_(some))
+                found.update((row.event_id, row.message) for row in connection.execute(query))
+        return [found[event_id] for event_id in event_ids]
+
+    def alarms(self, *, only_open: bool, asset: str | None, at_most: int) -> list[AlarmRow]:
+        query = sql.select(alarms).order_by(alarms.c.changed.desc(), alarms.c.seq.desc()).limit(at_most)
+        if only_open:
+            query = query.where(alarms.c.is_open)
+        if asset is not None:
+            query = query.where(alarms.c.asset == asset)
+        with self._engine.connect() as connection:
+            return [_alarm_row(row) for row in connection.execute(query).mappings()]
+
+    def alarm(self, alarm_id: str) -> AlarmRow | None:
+        with self._engine.connect() as connection:
+            row = connection.execute(sql.select(alarms).where(alarms.c.alarm_id == alarm_id)).mappings().one_or_none()
+        return _alarm_row(row) if row is not None else None
+
+    def alarm_messages(self, alarm_id: str) -> list[bytes]:
+        """Every change of an alarm, the oldest first."""
+        query = sql.select(results.c.message).where(results.c.alarm_id == alarm_id).order_by(results.c.time, results.c.seq)
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))
+
+    def statuses(self) -> list[tuple[EdgeStatus, bytes]]:
+        with self._engine.connect() as connection:
+            rows = connection.scalars(sql.select(statuses.c.message).order_by(statuses.c.edge)).all()
+        return [(decode(EdgeStatus, message, "the database"), message) for message in rows]
+
+    def losses(self) -> list[Loss]:
+        query = (
+            sql.select(journals.c.edge, journals.c.journal, losses)
+            .join_from(losses, journals, losses.c.journal_id == journals.c.journal_id)
+            .order_by(losses.c.loss_id)
+        )
+        with self._engine.connect() as connection:
+            return [
+                Loss(edge=r.edge, journal=r.journal, first=r.first, last=r.last, reason=r.reason, noticed=r.noticed)
+                for r in connection.execute(query)
+            ]
+
+    def events_after(self, event_id: int, at_most: int) -> list[Event]:
+        """The next events after this one; of the statuses of an edge only the newest is kept."""
+        kinds = (
+            sql.select(results.c.event_id, results.c.kind, results.c.message).where(results.c.event_id > event_id),
+            sql.select(statuses.c.event_id, sql.literal("status"), statuses.c.message).where(statuses.c.event_id > event_id),
+        )
+        found: list[Event] = []
+        with self._engine.connect() as connection:
+            for query in kinds:
+                rows = connection.execute(query.order_by(query.selected_columns[0]).limit(at_most))
+                found += [Event(event_id=row[0], kind=row[1], message=row[2]) for row in rows]
+        return sorted(found, key=lambda event: event.event_id)[:at_most]
+
+    @staticmethod
+    def _newest_event_id(connection: Connection) -> int:
+        newest = (connection.scalar(sql.select(sql.func.max(table.c.event_id))) for table in (results, statuses))
+        return max(event_id or 0 for event_id in newest)
+
+
+def _alarm_order(result: Result) -> tuple[int, int]:
+    return result.time, result.identity.seq
+
+
+def _alarm_row(row: RowMapping) -> AlarmRow:
+    return AlarmRow(**row)

@@ -1,0 +1,100 @@
+"""The live stream: the newest events, encoded once for all clients, and a cursor per client.
+
+A client is a number: the last event it was given. One that falls behind the events kept here is caught up from the
+store; one that is too far behind for that is told to load anew (`event: resync`). So no client can make us keep
+anything for it, and resuming after a reconnection is the same thing as being slow.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Final
+
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+
+from api.store import Event, Store
+
+HEARTBEAT_S: Final = 15.0
+KEPT_BYTES: Final = 16 * 1024 * 1024
+AT_ONCE: Final = 500
+FURTHEST_BEHIND: Final = 20_000
+
+
+class EventStream:
+    """`publish` gives it events in the order of their ids, without holes; `frames` is what one client gets."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        kept_bytes: int = KEPT_BYTES,
+        furthest_behind: int = FURTHEST_BEHIND,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
+        self.clients = 0
+        self.resyncs = 0
+        self._store = store
+        self._newest = store.newest_event_id
+        self._frames: dict[int, bytes] = {}
+        self._size = 0
+        self._kept_bytes, self._furthest_behind, self._heartbeat_s = kept_bytes, furthest_behind, heartbeat_s
+        self._news = asyncio.Event()
+        self._closed = False
+
+    def publish(self, events: Iterable[Event]) -> None:
+        for event in events:
+            frame = self._frames[event.event_id] = _frame(event)
+            self._size += len(frame)
+            self._newest = event.event_id
+        while self._size > self._kept_bytes:
+            oldest = next(iter(self._frames))
+            self._size -= len(self._frames.pop(oldest))
+        self._wake()
+
+    def close(self) -> None:
+        """Let every client's stream end, so that a stop of the server does not wait for them."""
+        self._closed = True
+        self._wake()
+
+    async def frames(self, last_event_id: int | None) -> AsyncIterator[bytes]:
+        """What a client gets that has seen everything up to `last_event_id`, or that begins now (None)."""
+        at = self._newest if last_event_id is None else last_event_id
+        self.clients += 1
+        try:
+            # the headers and a first line leave at once, so that a browser knows that it is connected
+            yield format_sse_event(comment="connected", retry=2000)
+            while not self._closed:
+                news = self._news
+                if at == self._newest:
+                    try:
+                        async with asyncio.timeout(self._heartbeat_s):
+                            await news.wait()
+                    except TimeoutError:
+                        yield KEEPALIVE_COMMENT
+                elif at + 1 in self._frames:
+                    last = min(self._newest, at + AT_ONCE)
+                    yield b"".join(self._frames[event_id] for event_id in range(at + 1, last + 1))
+                    at = last
+                elif 0 <= self._newest - at <= self._furthest_behind:
+                    newest = self._newest
+                    events = await asyncio.to_thread(self._store.events_after, at, AT_ONCE)
+                    # what is stored but not published yet comes by the other way
+                    events = [event for event in events if event.event_id <= newest]
+                    if events:
+                        yield b"".join(_frame(event) for event in events)
+                    # statuses that were replaced leave holes: fewer than asked for means that there are no more
+                    at = events[-1].event_id if len(events) == AT_ONCE else newest
+                else:
+                    at = self._newest
+                    self.resyncs += 1
+                    reason = b'{"reason":"too far behind to be caught up: load everything anew"}'
+                    yield _frame(Event(event_id=at, kind="resync", message=reason))
+        finally:
+            self.clients -= 1
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+def _frame(event: Event) -> bytes:
+    return format_sse_event(data_str=event.message.decode(), event=event.kind, id=str(event.event_id))
