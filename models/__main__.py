@@ -7,14 +7,20 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import orjson
 from tqdm import tqdm
 
 from edge.contracts.errors import KullagerError, RecordingError
 from edge.contracts.plant import Plant, load_plant
 from edge.contracts.sample_batch import SampleBatch
 from edge.formats.json_message import parse_time
+from edge.pipeline import OnnxModel
+from models.benchmark import skab
+from models.benchmark import table as benchmark_table
 from models.card import card, false_alarm_sentence, latency_us
 from models.dataset import read_recording, select
+from models.evaluate import as_document, evaluate
+from models.evaluate import table as evaluation_table
 from models.export import write
 from models.training import Settings, TrainedModel, train
 
@@ -56,6 +62,19 @@ def _train(options: argparse.Namespace) -> None:
     write(path, trained.content)
     write(path.with_suffix(".md"), card(trained, options.asset, latency_us(path)))
     _tell(trained, path)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    plant = load_plant(options.plant, os.environ)
+    recording = read_recording(options.data, plant, options.asset, [options.label_column])
+    model = OnnxModel.load(options.model)
+    found = evaluate(plant, options.asset, model, recording, options.label_column, skip_rows=options.skip_rows, watch=_progress)
+    print(orjson.dumps(as_document(found), option=orjson.OPT_INDENT_2).decode() if options.json else evaluation_table(found))
+
+
+def _benchmark(options: argparse.Namespace) -> None:
+    plant = load_plant(options.plant, os.environ)
+    print(benchmark_table(*skab(options.folder, plant, options.asset, lambda file: logger.info("%s", file))))
 
 
 def _tell(trained: TrainedModel, path: Path) -> None:
@@ -126,6 +145,23 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--without", action="append", default=[], metavar="SIGNAL", help="leave this signal out; repeatable")
     one.add_argument("--version", default=DEFAULTS.version, help="version written into the model (%(default)s)")
     one.set_defaults(run=_train)
+
+    one = verbs.add_parser("evaluate", help="replay a labelled recording through the edge's pipeline")
+    one.add_argument("model", type=Path, metavar="MODEL", help="model file (.onnx)")
+    one.add_argument("data", type=Path, metavar="DATA", help="recording, CSV or Parquet")
+    one.add_argument("--plant", type=Path, required=True, help="plant file (TOML)")
+    one.add_argument("--asset", required=True, help="asset of the plant file that the recording is of")
+    one.add_argument("--label-column", required=True, metavar="COLUMN", help="1 where a row is anomalous, 0 where not")
+    one.add_argument("--skip-rows", type=int, default=0, metavar="N", help="replayed, but not judged: trained on (%(default)s)")
+    one.add_argument("--json", action="store_true", help="for programs")
+    one.set_defaults(run=_evaluate)
+
+    one = verbs.add_parser("benchmark", help="run a published protocol on recorded data")
+    one.add_argument("protocol", choices=["skab"])
+    one.add_argument("folder", type=Path, metavar="FOLDER", help="the data set, as it is published")
+    one.add_argument("--plant", type=Path, required=True, help="plant file with the columns of the data set")
+    one.add_argument("--asset", default="rig", help="its asset (%(default)s)")
+    one.set_defaults(run=_benchmark)
     return parser
 
 

@@ -1,0 +1,218 @@
+"""What a model is worth on a labelled recording, measured by replaying it through the very pipeline that runs at the edge."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.contracts.alarm import Alarm, AlarmState
+from edge.contracts.assessment import Assessment, State
+from edge.contracts.errors import RecordingError
+from edge.contracts.plant import Plant
+from edge.formats.json_message import format_time
+from edge.formats.recording import Recording
+from edge.pipeline import OnnxModel, Pipeline
+from models.dataset import Watch
+from models.figures import Confusion, roc_auc
+
+ANOMALY_RULE = "anomaly"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One labelled anomaly, from its first to its last row [ns UTC], and how long [s] it took to be noticed.
+
+    detected_s: until the asset counted as anomalous; alarmed_s: until an alarm was raised; None where that did not happen.
+    standing:   an alarm from before the event was still active when it began, so no new one could be raised
+    """
+
+    first: int
+    last: int
+    detected_s: float | None
+    alarmed_s: float | None
+    standing: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """A replay against its labels. Each row is judged by the instant at which it enters the grid.
+
+    rows:         judged; withheld: of these, how many had no score, by reason (they count as not flagged)
+    auc:          over the rows with a score; NaN where one class is missing
+    alarms:       anomaly alarms raised; false_alarms: of these outside every labelled event
+    other_alarms: by rule, alarms that the model has no part in (fixed limits of the plant file)
+    """
+
+    model: str
+    version: str
+    rows: int
+    confusion: Confusion
+    auc: float
+    withheld: dict[str, int]
+    events: tuple[Event, ...]
+    alarms: int
+    false_alarms: int
+    other_alarms: dict[str, int]
+
+
+def replay(
+    plant: Plant, asset: str, model: OnnxModel, recording: Recording, watch: Watch = lambda batches, _: batches
+) -> tuple[list[Assessment], list[Alarm]]:
+    """All assessments and alarms of one asset over a recording."""
+    name = plant.assets[asset].model
+    if name is None:
+        raise RecordingError(f"asset '{asset}' names no model in the plant file; add model = \"{model.spec.name}\"")
+    pipeline = Pipeline(plant, {name: model})
+    assessments: list[Assessment] = []
+    alarms: list[Alarm] = []
+    rows_per_batch = 256
+    for batch in watch(recording.batches(plant, rows_per_batch), -(-len(recording) // rows_per_batch)):
+        pipeline.feed(batch)
+        if len(batch):
+            results = pipeline.advance(int(batch.time.max()))
+            assessments += results.assessments
+            alarms += results.alarms
+    results = pipeline.finish()
+    return (
+        [found for found in assessments + results.assessments if found.asset == asset],
+        [found for found in alarms + results.alarms if found.asset == asset],
+    )
+
+
+def evaluate(
+    plant: Plant,
+    asset: str,
+    model: OnnxModel,
+    recording: Recording,
+    label_column: str,
+    *,
+    skip_rows: int = 0,
+    watch: Watch = lambda batches, _: batches,
+) -> Evaluation:
+    """Replay a whole recording, and judge the rows from `skip_rows` on (those before may have been trained on)."""
+    if skip_rows >= len(recording):
+        raise RecordingError(f"{recording.path}: has {len(recording)} rows; --skip-rows {skip_rows} leaves none to judge")
+    assessments, alarms = replay(plant, asset, model, recording, watch)
+    period_ns = round(plant.assets[asset].period_s * 1e9)
+    time = recording.time[skip_rows:]
+    label = recording.others[label_column][skip_rows:]
+    judged = _at(assessments, -(-time // period_ns) * period_ns)
+    flagged = np.array([found is not None and found.state is State.ANOMALOUS for found in judged], np.bool_)
+    score = np.array([np.nan if found is None or found.score is None else found.score for found in judged], np.float64)
+    withheld = Counter(
+        "silent" if found is None else str(found.reason) for found in judged if found is None or found.score is None
+    )
+    spans = _spans(label)
+    raised = _raised(alarms, int(time[0]))
+    anomaly = [alarm for alarm in raised if alarm.rule == ANOMALY_RULE]
+    events = tuple(_event(time, flagged, alarms, start, stop) for start, stop in spans)
+    return Evaluation(
+        model=model.spec.name,
+        version=model.spec.version,
+        rows=len(time),
+        confusion=Confusion.of(label, flagged),
+        auc=roc_auc(label, score),
+        withheld=dict(withheld),
+        events=events,
+        alarms=len(anomaly),
+        false_alarms=sum(not any(event.first <= alarm.raised <= event.last for event in events) for alarm in anomaly),
+        other_alarms=dict(Counter(alarm.rule for alarm in raised if alarm.rule != ANOMALY_RULE)),
+    )
+
+
+def table(found: Evaluation) -> str:
+    """The evaluation for people."""
+    c = found.confusion
+    lines = [
+        f"{found.model} version {found.version}: {found.rows} rows judged, {c.anomalous} of them labelled anomalous",
+        "",
+        f"{'':<22}{'F1':>8}{'FAR %':>8}{'MAR %':>8}{'ROC AUC':>9}",
+        f"{'this model':<22}{c.f1:>8.3f}{100 * c.false_alarm_rate:>8.1f}{100 * c.missed_rate:>8.1f}{found.auc:>9.3f}",
+        f"{'every row anomalous':<22}{c.floor_f1:>8.3f}{100.0:>8.1f}{0.0:>8.1f}{0.5:>9.3f}",
+        "",
+    ]
+    for event in found.events:
+        noticed = _noticed(event)
+        lines.append(f"event {format_time(event.first)} to {format_time(event.last)}: {noticed}")
+    lines.append(f"anomaly alarms: {found.alarms}, {found.false_alarms} of them outside every labelled event")
+    lines += [f"{rule} alarms: {count}" for rule, count in found.other_alarms.items()]
+    share = ", ".join(f"{reason} {100 * count / found.rows:.1f} %" for reason, count in found.withheld.items())
+    lines.append(f"rows without a score (counted as not flagged): {share or 'none'}")
+    return "\n".join(lines)
+
+
+def as_document(found: Evaluation) -> dict[str, Any]:
+    """The evaluation for programs; NaN becomes null in JSON."""
+    c = found.confusion
+    return {
+        "model": found.model,
+        "version": found.version,
+        "rows": found.rows,
+        "f1": c.f1,
+        "far": c.false_alarm_rate,
+        "mar": c.missed_rate,
+        "auc": found.auc,
+        "floor_f1": c.floor_f1,
+        "withheld": found.withheld,
+        "events": [
+            {
+                "from": format_time(event.first),
+                "to": format_time(event.last),
+                "detected_s": event.detected_s,
+                "alarmed_s": event.alarmed_s,
+                "standing": event.standing,
+            }
+            for event in found.events
+        ],
+        "alarms": found.alarms,
+        "false_alarms": found.false_alarms,
+        "other_alarms": found.other_alarms,
+    }
+
+
+def _at(assessments: Iterable[Assessment], instants: NDArray[np.int64]) -> list[Assessment | None]:
+    by_time = {assessment.time: assessment for assessment in assessments}
+    return [by_time.get(instant) for instant in instants.tolist()]
+
+
+def _spans(label: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """First and last row of each run of anomalous rows."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], (label > 0).astype(np.int8), [0]])))
+    return [(int(start), int(stop) - 1) for start, stop in edges.reshape(-1, 2)]
+
+
+def _raised(alarms: Iterable[Alarm], since: int) -> list[Alarm]:
+    """Each alarm once, as it was raised: every later change publishes it anew."""
+    first: dict[tuple[str, int], Alarm] = {}
+    for alarm in alarms:
+        if alarm.raised >= since:
+            first.setdefault((alarm.alarm_id, alarm.raised), alarm)
+    return list(first.values())
+
+
+def _event(time: NDArray[np.int64], flagged: NDArray[np.bool_], alarms: list[Alarm], start: int, stop: int) -> Event:
+    begun, ended = int(time[start]), int(time[stop])
+    detected = np.flatnonzero(flagged[start : stop + 1])
+    raised = [a.raised for a in alarms if a.rule == ANOMALY_RULE and begun <= a.raised <= ended]
+    before = [alarm for alarm in alarms if alarm.rule == ANOMALY_RULE and alarm.changed < begun]
+    active = (AlarmState.ACTIVE_UNACKNOWLEDGED, AlarmState.ACTIVE_ACKNOWLEDGED)
+    return Event(
+        first=begun,
+        last=ended,
+        detected_s=(int(time[start + detected[0]]) - begun) / 1e9 if len(detected) else None,
+        alarmed_s=(min(raised) - begun) / 1e9 if raised else None,
+        standing=bool(before) and before[-1].state in active,
+    )
+
+
+def _noticed(event: Event) -> str:
+    if event.detected_s is None:
+        return "not detected"
+    if event.alarmed_s is not None:
+        alarm = f"alarm after {event.alarmed_s:.0f} s"
+    else:
+        alarm = "an alarm from before still stood" if event.standing else "no alarm"
+    return f"detected after {event.detected_s:.0f} s, {alarm}"
