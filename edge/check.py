@@ -106,7 +106,7 @@ async def _check_mqtt(
                     case Lost(reason=reason):
                         return [
                             *findings,
-                            Finding(False, f"{where}: {reason}. Is the broker running, and is the address right?"),
+                            Finding(False, f"source '{name}': {reason}. Is the broker running, and is the address right?"),
                         ]
                     case Message(topic=topic, payload=payload):
                         try:

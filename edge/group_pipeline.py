@@ -64,8 +64,9 @@ class GroupPipeline:
     def _assess(self, row: GridRow, results: Results) -> None:
         running = self.running(row.value)
         # what the window held before a silence or a standstill says nothing of what comes after it
-        self.window.restart(~running | row.silent | np.full(len(running), row.skipped > 0))
+        self.window.restart(row.silent | np.full(len(running), row.skipped > 0))
         self.window.append(row.value)
+        self.window.restart(~running)
         if row.time <= self._silent_until:
             return
         self.reached = row.time

@@ -1,6 +1,6 @@
 """From samples at any time and in any order to values on a regular time grid.
 
-An instant t of the grid (a whole multiple of the period) closes when the stream's time has reached t + lateness. Its
+An instant t of the grid (a whole multiple of the period) closes when the stream's time has passed t + lateness. Its
 value is the last sample at or before t, or the mean, minimum or maximum of the samples since the instant before,
 where the plant file says so. Until it closes samples may come in any order: they are sorted by their source time, and
 of several samples of one signal at one time the best quality, then the largest value, counts. So the grid does not
@@ -59,6 +59,7 @@ class Grid:
         self._aggregates = bool(self._resample.any())
         self._pending: list[SampleBatch] = []
         self._next: int | None = None
+        self._skipped = 0
 
     def feed(self, batch: SampleBatch) -> None:
         """Take samples of any signals of the plant; those of other groups are passed over."""
@@ -74,14 +75,15 @@ class Grid:
             self._pending.append(_select(batch, mine))
 
     def advance(self, to: int) -> Iterator[GridRow]:
-        """Close every instant up to `to` less the lateness, in order."""
-        period, limit = self.group.period_ns, to - self.group.lateness_ns
+        """Close every instant before `to` less the lateness, in order."""
+        period, limit = self.group.period_ns, to - self.group.lateness_ns - 1
         pending = self._sorted_pending()
         if self._next is None:
             if not len(pending) or pending.time[0] > limit:
+                self._pending = [pending]
                 return
             self._next = _ceil(int(pending.time[0]), period)
-        position, skipped = 0, 0
+        position = 0
         try:
             while self._next <= limit:
                 stop = int(np.searchsorted(pending.time, self._next, "right"))
@@ -90,13 +92,13 @@ class Grid:
                     # nothing to assess until something comes: months of silence cost no more than a moment
                     comes = int(pending.time[position]) if position < len(pending) else limit + 1
                     resume = max(_ceil(comes, period), self._next + period)
-                    skipped += (resume - self._next) // period
+                    self._skipped += (resume - self._next) // period
                     self._next = resume
                     continue
                 self._take(_select(pending, slice(position, stop)))
                 position = stop
-                row = self._row(self._next, skipped)
-                skipped = 0
+                row = self._row(self._next)
+                self._skipped = 0
                 self._next += period
                 yield row
         finally:
@@ -107,12 +109,12 @@ class Grid:
     def end(self) -> int:
         """The time to advance to so that every sample there is gets into an instant."""
         newest = max((int(batch.time.max()) for batch in self._pending if len(batch)), default=NEVER)
-        return _ceil(newest, self.group.period_ns) + self.group.lateness_ns
+        return _ceil(newest, self.group.period_ns) + self.group.lateness_ns + 1
 
     def rewind(self) -> None:
         """Forget the time reached and all values: the source's clock has gone back."""
         self._pending.clear()
-        self._next = None
+        self._next, self._skipped = None, 0
         self._value[:] = np.nan
         self._time[:] = NEVER
         self._bad[:] = False
@@ -122,7 +124,7 @@ class Grid:
         pending = self._sorted_pending()
         self._pending = [pending] if len(pending) else []
         return {
-            "next": np.array([NEVER if self._next is None else self._next], np.int64),
+            "next": np.array([NEVER if self._next is None else self._next, self._skipped], np.int64),
             "value": self._value,
             "time": self._time,
             "bad": self._bad,
@@ -133,7 +135,7 @@ class Grid:
         }
 
     def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
-        reached = int(state["next"][0])
+        reached, self._skipped = (int(number) for number in state["next"])
         self._next = None if reached == NEVER else reached
         self._value[:], self._time[:], self._bad[:] = state["value"], state["time"], state["bad"]
         columns = (state[f"pending_{name}"] for name in ("signal", "time", "value", "quality"))
@@ -180,12 +182,12 @@ class Grid:
         newest: NDArray[np.int64] = self._time.reshape(self.group.shape).max(axis=1)
         return newest < time - self._silence_ns
 
-    def _row(self, time: int, skipped: int) -> GridRow:
+    def _row(self, time: int) -> GridRow:
         shape = self.group.shape
         stale = (self._time < time - self.group.stale_ns.ravel()).reshape(shape)
         bad = self._bad.reshape(shape) & ~stale
         value = np.where(bad | stale, np.nan, self._value.reshape(shape))
-        return GridRow(time=time, value=value, bad=bad, stale=stale, silent=self._is_silent(time), skipped=skipped)
+        return GridRow(time=time, value=value, bad=bad, stale=stale, silent=self._is_silent(time), skipped=self._skipped)
 
 
 _EMPTY = SampleBatch.of([], [], [])

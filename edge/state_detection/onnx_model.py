@@ -50,6 +50,8 @@ class OnnxModel:
         try:
             # from bytes: so no tensor can be fetched from another file
             content = path.read_bytes()
+        except FileNotFoundError:
+            raise ModelError(f"{path}: there is no such model; `python -m models train` makes one") from None
         except OSError as error:
             raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
         if len(content) > MAX_MODEL_BYTES:
