@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 KEEPALIVE_S: Final = 15
 CONNECT_TIMEOUT_S: Final = 5.0
 MAX_IN_FLIGHT: Final = 1000
+NO_MATCHING_SUBSCRIBERS: Final = 0x10  # MQTT 5, 3.4.2.1
 VERSION_NAMES: Final = {MQTTProtocolVersion.MQTTv5: "5", MQTTProtocolVersion.MQTTv311: "3.1.1"}
 
 
@@ -57,7 +58,10 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Published:
+    """The broker has it; `subscribed` is false where it says that nobody wants it (MQTT 5 alone can tell)."""
+
     mid: int
+    subscribed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +190,9 @@ class MqttConnection:
         client = self._new_client()
         client.on_connect, client.on_disconnect = on_connect, on_disconnect
         client.on_message = lambda _client, _userdata, m: self._put_threadsafe(Message(m.topic, bytes(m.payload), m.retain))
-        client.on_publish = lambda _client, _userdata, mid, _code, _properties: self._put_threadsafe(Published(mid))
+        client.on_publish = lambda _client, _userdata, mid, code, _properties: self._put_threadsafe(
+            Published(mid, subscribed=code.value != NO_MATCHING_SUBSCRIBERS)
+        )
         parts = urlsplit(self.url)
         port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
         try:

@@ -98,19 +98,25 @@ class SignalMessages:
                 self._rows[row.signal.topic].append(row)
 
     def write(self, time: int, value_of: Callable[[str], float | str | None]) -> dict[str, bytes]:
-        """Topic → payload for one instant [ns UTC]; `value_of` gives the value of a signal by name, None where bad."""
+        """Topic → payload for one instant [ns UTC]; `value_of` gives the value of a signal by name.
+
+        None is a bad sample. NaN is none at all: its field is left out, and a message without any is not written.
+        """
         messages = {}
         for topic, rows in self._rows.items():
             body: Any = {}
             for row in rows:
                 value = value_of(row.name)
+                if isinstance(value, float) and math.isnan(value):
+                    continue
                 if row.signal.field is None:
                     body = value
                     continue
                 _put(body, row.signal.field, value)
                 if row.signal.time_field is not None:
                     _put(body, row.signal.time_field, format_time(time))
-            messages[topic] = orjson.dumps(body)
+            if body != {}:
+                messages[topic] = orjson.dumps(body)
         return messages
 
 

@@ -1,0 +1,136 @@
+"""The machines over MQTT: signals as JSON, the catalogue of faults, and the commands that inject and repair."""
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import Mapping
+from typing import Final, Self
+
+from edge.contracts.command import Catalogue
+from edge.contracts.plant import MqttSource, Plant, source_password
+from edge.formats.json_message import encode
+from edge.formats.signal_json import SignalMessages
+from edge.mqtt_connection import Connected, Lost, Message, MqttConnection, Published
+from simulator.commands import Commands
+from simulator.site import Row, Site
+
+logger = logging.getLogger(__name__)
+
+ASK_AGAIN_S: Final = 0.2
+
+
+class MqttPublisher:
+    """The messages of one MQTT source of the plant file.
+
+    The broker that takes the edge's results also carries catalogue and commands. `publish` is for live machines: what
+    happens while the broker is away is gone, as with a real sensor. `deliver` is for replays: it waits for the broker.
+    """
+
+    def __init__(self, plant: Plant, source_name: str, site: Site, environ: Mapping[str, str]) -> None:
+        source = plant.sources[source_name]
+        if not isinstance(source, MqttSource):
+            raise TypeError(f"'{source_name}' is no MQTT source")
+        self._site, self._topics = site, plant.topics
+        self._messages = {asset: SignalMessages(plant, asset, source_name) for asset in site.assets}
+        self._commands = Commands(site, plant.topics) if plant.results_source[0] == source_name else None
+        self._shown: Catalogue | None = None
+        self._now = 0
+        self._connected = False
+        self._missed = 0
+        # what waits for the broker's word, by message id, and what is to be sent again after an outage
+        self._in_flight: dict[int, tuple[str, bytes]] = {}
+        self._unsent: deque[tuple[str, bytes]] = deque()
+        self._ignored: list[tuple[str, bytes]] = []
+        self._progress = asyncio.Event()
+        self._connection = MqttConnection(
+            url=source.url,
+            client_id=f"kullager-simulator-{secrets.token_hex(4)}",
+            subscriptions=self._commands.subscriptions if self._commands else (),
+            user=source.user,
+            password=source_password(source_name, environ),
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._connection.__aenter__()
+        return self
+
+    async def __aexit__(self, *details: object) -> None:
+        await self._connection.__aexit__(*details)
+
+    async def follow(self) -> None:
+        """Take what the broker says, for ever: run this in a task beside the rows."""
+        async for event in self._connection:
+            match event:
+                case Connected(version=version):
+                    self._connected = True
+                    logger.info("%s: connected, MQTT %s", self._connection.url, version)
+                    if self._missed:
+                        logger.warning("%d messages were not published while the broker was away", self._missed)
+                        self._missed = 0
+                    self._publish_catalogue()
+                case Lost(reason=reason):
+                    self._connected = False
+                    self._unsent.extendleft(reversed(self._in_flight.values()))
+                    self._in_flight.clear()
+                    logger.warning("%s", reason)
+                case Published(mid=mid, subscribed=subscribed):
+                    sent = self._in_flight.pop(mid, None)
+                    if sent is not None and not subscribed:
+                        self._ignored.append(sent)
+                case Message(topic=topic, payload=payload, retained=retained):
+                    self._command(topic, payload, retained)
+            self._progress.set()
+
+    def publish(self, row: Row) -> None:
+        """Hand a row's messages over, without waiting; they are lost while the broker is away."""
+        for topic, payload in self._encode(row):
+            if self._connection.publish(topic, payload) is None:
+                self._missed += 1
+
+    async def deliver(self, row: Row, *, until_subscribed: bool = False) -> None:
+        """Publish a row and wait until the broker has it, through outages too.
+
+        With `until_subscribed` a message that nobody wanted is sent again until somebody does. Only MQTT 5 can tell;
+        over MQTT 3.1.1 every message counts as wanted.
+        """
+        self._unsent.extend(self._encode(row))
+        while self._unsent or self._in_flight:
+            self._progress.clear()
+            while self._connected and self._unsent:
+                topic, payload = self._unsent[0]
+                mid = self._connection.publish(topic, payload)
+                if mid is None:
+                    break
+                self._in_flight[mid] = self._unsent.popleft()
+            await self._progress.wait()
+            if self._ignored and until_subscribed:
+                await asyncio.sleep(ASK_AGAIN_S)
+                self._unsent.extend(self._ignored)
+            self._ignored.clear()
+
+    def _encode(self, row: Row) -> list[tuple[str, bytes]]:
+        self._now = row.time
+        messages = self._messages[row.asset].write(row.time, lambda signal: row.values.get(signal, float("nan")))
+        if self._commands is not None and self._connected and self._shown != self._site.catalogue(0):
+            self._publish_catalogue()
+        return list(messages.items())
+
+    def _publish_catalogue(self) -> None:
+        if self._commands is None:
+            return
+        payload = encode(self._site.catalogue(self._now))
+        if self._connection.publish(self._topics.simulator_catalogue, payload, retain=True) is not None:
+            self._shown = self._site.catalogue(0)
+
+    def _command(self, topic: str, payload: bytes, retained: bool) -> None:
+        if self._commands is None:
+            return
+        if retained:
+            logger.warning("%s: a retained command is ignored; it would come again with every connection", topic)
+            return
+        reply = self._commands.answer(topic, payload)
+        if reply is not None:
+            if self._shown != self._site.catalogue(0):
+                self._publish_catalogue()
+            self._connection.publish(self._topics.simulator_reply(reply.command_id), encode(reply))

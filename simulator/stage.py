@@ -1,0 +1,71 @@
+"""The stage: the same rows over every protocol that the plant file names."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from edge.contracts.plant import OpcuaSource, Plant
+from simulator.mqtt_publisher import MqttPublisher
+from simulator.opcua_server import OpcuaServer
+from simulator.site import Row, Site
+
+logger = logging.getLogger(__name__)
+
+SUBSCRIBER_POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Open servers and publishers."""
+
+    servers: tuple[OpcuaServer, ...]
+    publishers: tuple[MqttPublisher, ...]
+
+    async def show(self, row: Row) -> None:
+        """One row of a live machine: waits for nobody."""
+        for server in self.servers:
+            await server.write(row)
+        for publisher in self.publishers:
+            publisher.publish(row)
+
+    async def deliver(self, row: Row, *, until_subscribed: bool = False) -> None:
+        """One row of a replay: waits until every subscriber can take it and every broker has it."""
+        for server in self.servers:
+            await server.wait_for_room()
+            await server.write(row)
+        for publisher in self.publishers:
+            await publisher.deliver(row, until_subscribed=until_subscribed)
+
+    async def wait_for_subscriber(self, asset: str) -> None:
+        """Wait until all OPC UA nodes of `asset` are subscribed to."""
+        if all(server.subscribed(asset) for server in self.servers):
+            return
+        logger.info("waiting for somebody who subscribes to all nodes of %s", asset)
+        while not all(server.subscribed(asset) for server in self.servers):  # noqa: ASYNC110  # asyncua tells no one
+            await asyncio.sleep(SUBSCRIBER_POLL_S)
+
+
+@asynccontextmanager
+async def open_stage(plant: Plant, site: Site, environ: Mapping[str, str]) -> AsyncIterator[Stage]:
+    """Open a server for each OPC UA source and a publisher for each MQTT source of the plant file."""
+    async with AsyncExitStack() as stack:
+        servers: list[OpcuaServer] = []
+        publishers: list[MqttPublisher] = []
+        for name, source in plant.sources.items():
+            if not isinstance(source, OpcuaSource):
+                publishers.append(MqttPublisher(plant, name, site, environ))
+            elif any(row.asset in site.assets for row in plant.signals_of(name)):
+                servers.append(OpcuaServer(plant, name, site))
+        for server in servers:
+            await stack.enter_async_context(server)
+        for publisher in publishers:
+            await stack.enter_async_context(publisher)
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        followers = [tasks.create_task(publisher.follow(), name="mqtt events") for publisher in publishers]
+        try:
+            yield Stage(tuple(servers), tuple(publishers))
+        finally:
+            for follower in followers:
+                follower.cancel()
