@@ -9,9 +9,10 @@ import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from edge.contracts.errors import KullagerError
-from edge.contracts.plant import load_plant
-from simulator import live
+from edge.contracts.errors import KullagerError, RecordingError
+from edge.contracts.plant import Plant, load_plant
+from edge.formats.recording import read_csv, write_csv
+from simulator.generate import RecordedFault, generate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +38,35 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seed", type=int, default=1, help="the same seed gives the same machines (default: 1)")
     run.add_argument("--speed", type=_positive, default=1.0, help="machine time per real time (default: 1)")
     run.set_defaults(verb=_run)
+
+    again = verbs.add_parser("replay", help="stream a recording (CSV) as if its machine were there; nothing is lost on the way")
+    again.add_argument("file", metavar="FILE.csv")
+    again.add_argument("--plant", required=True, help="plant file (TOML)")
+    again.add_argument("--asset", help="the asset that was recorded (may be left out where the plant has only one)")
+    pace = again.add_mutually_exclusive_group()
+    pace.add_argument("--speed", type=_positive, default=1.0, help="recorded time per real time (default: 1)")
+    pace.add_argument("--as-fast-as-possible", action="store_true", help="as fast as the subscribers take it")
+    again.add_argument("--now", action="store_true", help="shift the timestamps so that the first row is now")
+    again.add_argument("--loop", action="store_true", help="begin again after the last row; timestamps go on")
+    again.add_argument(
+        "--wait-for-subscriber",
+        action="store_true",
+        help="begin when all OPC UA nodes of the asset are subscribed to, and somebody takes its MQTT messages",
+    )
+    again.add_argument("--exit", action="store_true", help="end after the last row; otherwise its values stay up")
+    again.set_defaults(verb=_replay)
+
+    record = verbs.add_parser("record", help="write hours of a simulated machine to a file, in seconds")
+    record.add_argument("--plant", required=True, help="plant file (TOML)")
+    record.add_argument("--asset", help="the asset to simulate (may be left out where the plant has only one)")
+    record.add_argument("--hours", type=_positive, required=True, help="how much machine time to record")
+    record.add_argument("--out", required=True, metavar="FILE.csv")
+    record.add_argument("--seed", type=int, default=1, help="the same seed gives the same file (default: 1)")
+    record.add_argument("--fault", help="a fault to record, such as bearing-wear; adds a column 'anomaly'")
+    record.add_argument("--fault-at-h", type=_not_negative, default=0.0, help="when the fault begins (default: 0)")
+    record.add_argument("--severity", type=_not_negative, default=1.0, help="how bad it gets, 0 to 1 (default: 1)")
+    record.add_argument("--over-h", type=_not_negative, default=1.0, help="the time it takes to get there (default: 1)")
+    record.set_defaults(verb=_record)
     return parser
 
 
@@ -47,9 +77,62 @@ def _positive(text: str) -> float:
     return number
 
 
+def _not_negative(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' should be 0 or more")
+    return number
+
+
+# `record` and mistakes in the plant file answer at once: asyncua, which takes a second to import, comes after them
+
+
 def _run(options: argparse.Namespace) -> int:
     plant = load_plant(options.plant, os.environ)
+    from simulator import live
+
     return asyncio.run(_until_stopped(live.run(plant, os.environ, seed=options.seed, speed=options.speed)))
+
+
+def _replay(options: argparse.Namespace) -> int:
+    plant = load_plant(options.plant, os.environ)
+    recording = read_csv(options.file, plant, _asset(options, plant))
+    from simulator import replay
+
+    how = replay.ReplayOptions(
+        speed=None if options.as_fast_as_possible else options.speed,
+        now=options.now,
+        loop=options.loop,
+        wait_for_subscriber=options.wait_for_subscriber,
+        leave=options.exit,
+    )
+    return asyncio.run(_until_stopped(replay.replay(plant, os.environ, recording, how)))
+
+
+def _record(options: argparse.Namespace) -> int:
+    plant = load_plant(options.plant, os.environ)
+    fault = None
+    if options.fault is not None:
+        fault = RecordedFault(
+            fault=options.fault,
+            at_s=options.fault_at_h * 3600.0,
+            severity=options.severity,
+            over_s=options.over_h * 3600.0,
+        )
+    asset = _asset(options, plant)
+    recording = generate(plant, asset, hours=options.hours, seed=options.seed, fault=fault)
+    try:
+        write_csv(options.out, recording)
+    except OSError as error:
+        raise RecordingError(f"{options.out}: cannot be written: {error.strerror or error}") from None
+    print(f"{len(recording)} rows of {asset} in {options.out}")
+    return 0
+
+
+def _asset(options: argparse.Namespace, plant: Plant) -> str:
+    if options.asset is None and len(plant.assets) > 1:
+        raise KullagerError(f"--asset: is missing; possible: {', '.join(plant.assets)}")
+    return str(options.asset or next(iter(plant.assets)))
 
 
 async def _until_stopped(work: Coroutine[Any, Any, None]) -> int:

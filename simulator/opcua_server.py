@@ -113,13 +113,22 @@ class OpcuaServer:
                 logger.warning("%s: a subscriber does not fetch its values; waiting for it, so that none is lost", self._url)
             waited += ROOM_POLL_S
 
-    # asyncua has no public view of its monitored items; its version is pinned, and tests hold both of these
+    async def wait_until_fetched(self) -> None:
+        """Wait until no subscriber has a value waiting."""
+        while any(subscription._triggered_datachanges for subscription in self._subscriptions()):  # noqa: ASYNC110  # see below
+            await asyncio.sleep(ROOM_POLL_S)
+
+    # asyncua has no public view of its monitored items and tells nobody when they change;
+    # its version is pinned, and tests hold these
+
+    def _subscriptions(self) -> tuple[Any, ...]:
+        return tuple(self._server.iserver.subscription_service.subscriptions.values())
 
     def _monitored(self, node: ua.NodeId) -> int:
         return len(self._server.iserver.aspace[node].attributes[ua.AttributeIds.Value].datachange_callbacks)
 
     def _has_room(self) -> bool:
-        for subscription in self._server.iserver.subscription_service.subscriptions.values():
+        for subscription in self._subscriptions():
             items = subscription.monitored_item_srv._monitored_items
             for item, waiting in subscription._triggered_datachanges.items():
                 if item in items and 0 < items[item].queue_size <= len(waiting):

@@ -101,7 +101,6 @@ class SimulatedSite:
                 known = ", ".join(machine.machine.sensors)
                 raise KullagerError(f"assets.{asset_id}.signals: the machine has no {', '.join(unknown)}; it has {known}")
         self._period_ns = {asset: round(plant.assets[asset].period_s * 1e9) for asset in self._machines}
-        self._next: dict[str, int] = {}
 
     @property
     def assets(self) -> tuple[str, ...]:

@@ -46,6 +46,10 @@ class Stage:
         while not all(server.subscribed(asset) for server in self.servers):  # noqa: ASYNC110  # asyncua tells no one
             await asyncio.sleep(SUBSCRIBER_POLL_S)
 
+    async def wait_until_fetched(self) -> None:
+        for server in self.servers:
+            await server.wait_until_fetched()
+
 
 @asynccontextmanager
 async def open_stage(plant: Plant, site: Site, environ: Mapping[str, str]) -> AsyncIterator[Stage]:

@@ -1,0 +1,110 @@
+"""A recording, streamed as if its machine were there: every row once, in order, over all protocols side by side."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from edge.contracts.command import Catalogue, CatalogueAsset
+from edge.contracts.plant import Plant
+from edge.formats.recording import Recording
+from simulator.site import CommandRefused, Range, Row
+from simulator.stage import open_stage
+
+logger = logging.getLogger(__name__)
+
+REFUSAL: Final = "the simulator replays a recording; faults need the machines of `python -m simulator run`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayOptions:
+    """How to replay.
+
+    speed:   recorded time per real time; None as fast as the subscribers take it
+    now:     shift the timestamps so that the first row is now; otherwise they stay the recording's own
+    loop:    begin again after the last row, with timestamps that go on
+    wait_for_subscriber: begin when every OPC UA node of the asset is subscribed to, and hold the first row's MQTT
+             messages until somebody wants them, where the broker can tell (MQTT 5)
+    leave:   end after the last row has been fetched, instead of keeping the server up
+    """
+
+    speed: float | None = 1.0
+    now: bool = False
+    loop: bool = False
+    wait_for_subscriber: bool = False
+    leave: bool = False
+
+
+class ReplayedSite:
+    """The site of a recording: one asset, whose ranges are those of its values, and that cannot fail."""
+
+    def __init__(self, plant: Plant, recording: Recording) -> None:
+        self._plant, self._recording = plant, recording
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        return (self._recording.asset,)
+
+    def range_of(self, asset: str, signal: str) -> Range | None:
+        values = self._recording.values.get(signal, np.array([]))
+        values = values[~np.isnan(values)]
+        if signal in self._recording.texts or not len(values):
+            return None
+        low, high = float(values.min()), float(values.max())
+        return Range(low=low, high=high if high > low else low + 1.0)
+
+    def catalogue(self, time: int) -> Catalogue:
+        asset = self._recording.asset
+        return Catalogue(time=time, assets=(CatalogueAsset(asset=asset, name=self._plant.assets[asset].display_name(asset)),))
+
+    def inject(self, asset: str, fault: str, severity: float, over_s: float) -> None:
+        raise CommandRefused(REFUSAL)
+
+    def repair(self, asset: str) -> None:
+        raise CommandRefused(REFUSAL)
+
+
+def rows(recording: Recording, shift: int = 0) -> Iterator[Row]:
+    """The rows of a recording in the order of the file, `shift` [ns] later than recorded; an empty cell is NaN."""
+    names = list(recording.values)
+    columns = [recording.values[name].tolist() for name in names]
+    for time_ns, *cells in zip(recording.time.tolist(), *columns, strict=True):
+        values: dict[str, float | str | None] = {}
+        for name, cell in zip(names, cells, strict=True):
+            table = recording.texts.get(name)
+            values[name] = table.text(int(cell)) if table and cell == cell else cell
+        yield Row(asset=recording.asset, time=time_ns + shift, values=values)
+
+
+async def replay(plant: Plant, environ: Mapping[str, str], recording: Recording, options: ReplayOptions) -> None:
+    """Stream `recording` until its end and then keep its last values up, until cancelled."""
+    period = round(plant.assets[recording.asset].period_s * 1e9)
+    length = int(recording.time[-1] - recording.time[0]) + period
+    async with open_stage(plant, ReplayedSite(plant, recording), environ) as stage:
+        if options.wait_for_subscriber:
+            await stage.wait_for_subscriber(recording.asset)
+        logger.info("replaying %d rows of %s", len(recording), recording.path)
+        # at the machine's own pace a row's time is now, so the first waits for the next whole period
+        shift = -(-time.time_ns() // period) * period - int(recording.time[0]) if options.now else 0
+        first = int(recording.time[0]) + shift
+        began = time.monotonic() + ((first - time.time_ns()) / 1e9 if options.now else 0.0)
+        waiting = options.wait_for_subscriber
+        turn = 0
+        while turn == 0 or options.loop:
+            for row in rows(recording, shift + turn * length):
+                if options.speed is not None:
+                    await asyncio.sleep(began + (row.time - first) / 1e9 / options.speed - time.monotonic())
+                await stage.deliver(row, until_subscribed=waiting)
+                if waiting:
+                    # the first row may have waited for its subscriber; the others keep their distance to it
+                    began, waiting = time.monotonic() - (row.time - first) / 1e9 / (options.speed or 1.0), False
+            turn += 1
+            logger.info("replayed %d rows of %s", len(recording), recording.path)
+        if options.leave:
+            await stage.wait_until_fetched()
+        else:
+            await asyncio.get_running_loop().create_future()
