@@ -339,6 +339,8 @@ def _in_words(detail: ErrorDetails) -> str:
             return f"{key}: {given!r} should be {WHAT_WOULD_BE_RIGHT.get(str(context.get('pattern')), context.get('pattern'))}"
         case "literal_error" | "enum":
             return f"{key}: {given!r} should be {context.get('expected')}"
+        case "too_short":
+            return f"{key}: should have at least {context.get('min_length')} entry"
         case "union_tag_not_found":
             return f"{key}.kind: is missing; possible: 'opcua', 'mqtt'"
         case "union_tag_invalid":

@@ -17,6 +17,7 @@ from edge.formats.json_message import decode, load_object
 MAX_MODEL_BYTES: Final = 64 << 20
 # onnxruntime gives the same row other last bits in batches of other size, but not when sizes are multiples of this
 BATCH_MULTIPLE: Final = 16
+MAX_TOLERANCE: Final = 1e-3
 # name → number of dimensions, see the model contract
 OUTPUTS: Final = {"score": 1, "contribution": 2, "expected": 2, "fault_probability": 2, "rul_h": 2, "known": 1}
 INPUTS: Final = {"window": 3, "context": 2}
@@ -121,6 +122,8 @@ class OnnxModel:
             raise ModelError(f"{self.path}: its golden vectors cannot be read: {error}") from None
         if "score" not in outputs:
             raise ModelError(f"{self.path}: its golden vectors have no 'score'")
+        if not 0 <= tolerance <= MAX_TOLERANCE:
+            raise ModelError(f"{self.path}: its golden vectors' tolerance {tolerance} should be 0 to {MAX_TOLERANCE}")
         given = self.score(inputs)
         for name, expected in outputs.items():
             if name not in given or given[name].shape != expected.shape:

@@ -37,7 +37,7 @@ running = {{ signal = "speed", above = 1.0 }}
 alarm = {{ on_delay_s = 2.0, off_delay_s = 3.0, hysteresis = 0.2, priority = "high" }}
 [assets.press-1.signals]
 speed = {{ unit = "/min", source = "plc", node = "nsu=urn:x;s=speed", stale_s = 5.0 }}
-force = {{ unit = "kN", source = "broker", topic = "press", field = "force", time_field = "time", stale_s = 5.0{resample}, limits = {{ alarm = 50.0 }} }}
+force = {{ unit = "kN", source = "broker", topic = "press", field = "force", time_field = "time", stale_s = 5.0{more} }}
 """
 
 
@@ -45,15 +45,20 @@ force = {{ unit = "kN", source = "broker", topic = "press", field = "force", tim
 def make_plant(tmp_path: Path) -> Callable[..., Plant]:
     def make(lateness: float = 0.5, resample: str = "") -> Plant:
         path = tmp_path / "plant.toml"
-        chosen = f', resample = "{resample}"' if resample else ""
-        path.write_text(PLANT.format(lateness=lateness, resample=chosen))
+        more = ", limits = { alarm = 50.0 }" + (f', resample = "{resample}"' if resample else "")
+        path.write_text(PLANT.format(lateness=lateness, more=more))
         return load_plant(path)
 
     return make
 
 
-def write_model(path: Path, n_samples: int = 3, persistence: int = 1, score: str = "ReduceMax", **spec: object) -> Path:
-    """A model of class `press` whose score is the largest (or another reduction) force in the window, over 10."""
+def write_model(
+    path: Path, n_samples: int = 3, persistence: int = 1, score: str = "ReduceMax", golden: float = 0.5, **spec: object
+) -> Path:
+    """A model of class `press` whose score is the largest (or another reduction) force in the window, over 10.
+
+    `golden` is its score of a window of forces of 5.
+    """
     axes = numpy_helper.from_array(np.array([1], np.int64), "axes")
     force = numpy_helper.from_array(np.array(1, np.int64), "force")
     ten = numpy_helper.from_array(np.array(10, np.float32), "ten")
@@ -71,7 +76,7 @@ def write_model(path: Path, n_samples: int = 3, persistence: int = 1, score: str
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     window = np.tile(np.float32([[100, 5]]), (2, n_samples, 1))
-    golden = {"inputs": {"window": tensor(window)}, "outputs": {"score": tensor(np.float32([0.5, 0.5]))}, "tolerance": 1e-4}
+    vectors = {"inputs": {"window": tensor(window)}, "outputs": {"score": tensor(np.float32([golden] * 2))}, "tolerance": 1e-4}
     contract = {
         "schema": 1,
         "name": "press",
@@ -83,7 +88,7 @@ def write_model(path: Path, n_samples: int = 3, persistence: int = 1, score: str
         "persistence": persistence,
         **spec,
     }
-    for key, content in (("kullager.spec", contract), ("kullager.golden", golden)):
+    for key, content in (("kullager.spec", contract), ("kullager.golden", vectors)):
         entry = model.metadata_props.add()
         entry.key, entry.value = key, orjson.dumps(content).decode()
     onnx.save(model, path)

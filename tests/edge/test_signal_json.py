@@ -1,0 +1,95 @@
+"""Plant messages over MQTT: what is good is used, what is not is counted by its reason, and nothing crashes."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge.contracts.errors import MessageError
+from edge.contracts.plant import Plant
+from edge.contracts.sample_batch import Quality
+from edge.formats.json_message import parse_time
+from edge.formats.signal_json import SignalTopics
+
+NOW = parse_time("2026-11-23T10:00:10Z")
+THEN = "2026-11-23T10:00:05Z"
+
+
+@pytest.fixture
+def topics(make_plant: Callable[..., Plant]) -> SignalTopics:
+    return SignalTopics(make_plant(), "broker", {})
+
+
+def test_a_good_message(topics: SignalTopics) -> None:
+    reading = topics.read("press", f'{{"force": 12.5, "time": "{THEN}", "other": 1}}'.encode(), NOW)
+    assert reading.batch.value.tolist() == [12.5]
+    assert reading.batch.time.tolist() == [parse_time(THEN)]
+    assert not reading.rejected
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"", "not-json"),
+        (b"{", "not-json"),
+        (b"\xff\xfe", "not-json"),
+        (b'{"force": NaN}', "not-json"),
+        (b'{"force": Infinity}', "not-json"),
+        (b"x" * (2 << 20), "too-large"),
+        (b"[" * 100_000, "not-json"),
+    ],
+)
+def test_what_is_no_message_raises_with_the_topic(topics: SignalTopics, payload: bytes, reason: str) -> None:
+    with pytest.raises(MessageError, match="press") as refused:
+        topics.read("press", payload, NOW)
+    assert refused.value.reason == reason
+
+
+def test_an_unknown_topic_raises(topics: SignalTopics) -> None:
+    with pytest.raises(MessageError, match="no signal of the plant file has this topic"):
+        topics.read("elsewhere", b"{}", NOW)
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        ('{"force": "12", "time": "%s"}', "wrong-type"),
+        ('{"force": true, "time": "%s"}', "wrong-type"),
+        ('{"force": [1], "time": "%s"}', "wrong-type"),
+        ('{"force": {"value": 1}, "time": "%s"}', "wrong-type"),
+    ],
+)
+def test_a_wrong_type_is_a_bad_sample_and_counted(topics: SignalTopics, payload: str, reason: str) -> None:
+    reading = topics.read("press", (payload % THEN).encode(), NOW)
+    assert reading.rejected == {reason: 1}
+    assert reading.batch.quality.tolist() == [Quality.BAD]
+    assert math.isnan(reading.batch.value[0])
+
+
+@pytest.mark.parametrize(
+    "time", ["null", "1700000000", '"yesterday"', '"2026-11-23T10:00:05"', '"9999-01-01T00:00:00Z"', '"1900-01-01T00:00:00Z"']
+)
+def test_a_bad_time_is_no_sample_and_counted(topics: SignalTopics, time: str) -> None:
+    reading = topics.read("press", f'{{"force": 1.0, "time": {time}}}'.encode(), NOW)
+    assert (len(reading.batch), reading.rejected) == (0, {"bad-time": 1})
+
+
+def test_a_sensor_that_does_not_know_is_a_bad_sample(topics: SignalTopics) -> None:
+    reading = topics.read("press", f'{{"force": null, "time": "{THEN}"}}'.encode(), NOW)
+    assert (reading.batch.quality.tolist(), reading.rejected) == ([Quality.BAD], {})
+
+
+def test_a_field_that_is_left_out_is_no_sample(topics: SignalTopics) -> None:
+    assert len(topics.read("press", b"{}", NOW).batch) == 0
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(payload=st.binary(max_size=200) | st.recursive(st.none() | st.floats() | st.text(), st.lists).map(repr).map(str.encode))
+def test_no_message_whatsoever_does_more_than_raise_a_message_error(topics: SignalTopics, payload: bytes) -> None:
+    try:
+        reading = topics.read("press", payload, NOW)
+    except MessageError:
+        return
+    assert len(reading.batch) <= 1
