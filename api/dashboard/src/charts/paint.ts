@@ -1,0 +1,106 @@
+// What all charts share: colours from the style sheet, a time axis in the reader's language, and shaded stretches.
+import uPlot from "uplot";
+import { words } from "../words/language.svelte";
+import type { Stretch } from "./columns";
+
+/** A colour of the style sheet, as it is now: it changes with light and dark. */
+export function colour(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+function remPx(rem: number): number {
+  return rem * parseFloat(getComputedStyle(document.documentElement).fontSize);
+}
+
+export function font(): string {
+  return `${Math.round(remPx(0.75))}px system-ui, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif`;
+}
+
+const LINE = { stroke: () => colour("line"), width: 1 };
+
+export function timeAxis(): uPlot.Axis {
+  return {
+    stroke: () => colour("muted"),
+    font: font(),
+    grid: { show: false },
+    ticks: { ...LINE, size: 5 },
+    border: { show: true, ...LINE },
+    space: remPx(5.5),
+    size: remPx(1.7),
+    values: (_, splits, __, ___, increment) => splits.map((s) => words.clock(s * 1000, increment < 60)),
+  };
+}
+
+export function valueAxis(values: uPlot.Axis.Values, splits?: number[]): uPlot.Axis {
+  return {
+    stroke: () => colour("muted"),
+    font: font(),
+    grid: LINE,
+    ticks: { show: false },
+    gap: 6,
+    size: remPx(3.1),
+    space: remPx(1.8),
+    values,
+    ...(splits === undefined ? {} : { splits: () => splits }),
+  };
+}
+
+export const CURSOR: uPlot.Cursor = {
+  sync: { key: "kullager" },
+  drag: { x: false, y: false },
+  y: false,
+  points: { size: 8 },
+};
+
+function hatch(context: CanvasRenderingContext2D): CanvasPattern | string {
+  const tile = document.createElement("canvas");
+  const side = Math.round(8 * devicePixelRatio);
+  tile.width = tile.height = side;
+  const on = tile.getContext("2d");
+  if (on === null) return colour("hatch");
+  on.strokeStyle = colour("hatch");
+  on.lineWidth = 1.5 * devicePixelRatio;
+  on.beginPath();
+  for (const shift of [-side, 0, side]) {
+    on.moveTo(shift, side);
+    on.lineTo(shift + side, 0);
+  }
+  on.stroke();
+  return context.createPattern(tile, "repeat") ?? colour("hatch");
+}
+
+export function paintStretches(chart: uPlot, all: readonly Stretch[]): void {
+  if (all.length === 0) return;
+  const { ctx, bbox } = chart;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  const fills = { anomalous: colour("bad-shade"), withheld: hatch(ctx) };
+  for (const { state, from, to } of all) {
+    const [left, right] = [chart.valToPos(from, "x", true), chart.valToPos(to, "x", true)];
+    ctx.fillStyle = fills[state];
+    ctx.fillRect(left, bbox.top, Math.max(1, right - left), bbox.height);
+  }
+  ctx.restore();
+}
+
+/** A horizontal limit; not drawn where it lies outside the chart. */
+export function paintLimit(chart: uPlot, value: number, name: string, label: string): void {
+  const { ctx, bbox } = chart;
+  const y = Math.round(chart.valToPos(value, "y", true));
+  if (y < bbox.top || y > bbox.top + bbox.height) return;
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = colour(name);
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+  ctx.beginPath();
+  ctx.moveTo(bbox.left, y);
+  ctx.lineTo(bbox.left + bbox.width, y);
+  ctx.stroke();
+  ctx.font = font().replace(/^\d+/, (px) => String(Math.round(Number(px) * devicePixelRatio)));
+  ctx.textAlign = "left";
+  ctx.textBaseline = "bottom";
+  ctx.fillText(label, bbox.left + 6 * devicePixelRatio, y - 3 * devicePixelRatio);
+  ctx.restore();
+}

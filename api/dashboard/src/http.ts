@@ -1,0 +1,98 @@
+// The API over HTTP. An error carries the API's own words (RFC 9457), or says that nobody answered.
+
+const ROOT = "api/v1";
+const PATIENCE_MS = 15_000;
+
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    detail: string,
+  ) {
+    super(detail);
+  }
+
+  /** nobody answered: the network or the API is away */
+  get unreachable(): boolean {
+    return this.status === 0;
+  }
+
+  get forbidden(): boolean {
+    return this.status === 401 || this.status === 403;
+  }
+}
+
+let serverAheadMs = 0;
+
+/** Now [ms since 1970], by the server's clock: a visitor's telephone may be minutes off. */
+export function serverNow(): number {
+  return Date.now() + serverAheadMs;
+}
+
+function noteClock(response: Response): void {
+  const date = Date.parse(response.headers.get("date") ?? "");
+  if (Number.isNaN(date)) return;
+  // the header has whole seconds: less than that is no difference
+  const ahead = date - Date.now();
+  serverAheadMs = Math.abs(ahead) < 2_000 ? 0 : ahead;
+}
+
+async function send(method: string, path: string, body?: unknown, token?: string): Promise<unknown> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (token !== undefined) headers["Authorization"] = `Bearer ${token}`;
+  let response: Response;
+  try {
+    response = await fetch(`${ROOT}/${path}`, {
+      method,
+      headers,
+      cache: "no-store",
+      signal: AbortSignal.timeout(PATIENCE_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch {
+    throw new Problem(0, "");
+  }
+  noteClock(response);
+  const answer: unknown = await response.json().catch(() => null);
+  // an answer that was cut off is no answer
+  if (response.ok && method === "GET" && answer === null) throw new Problem(0, "");
+  if (!response.ok) throw new Problem(response.status, inWords(answer) ?? `HTTP ${response.status}`);
+  return answer;
+}
+
+function inWords(answer: unknown): string | null {
+  if (typeof answer !== "object" || answer === null) return null;
+  const { detail, title } = answer as { detail?: unknown; title?: unknown };
+  if (typeof detail === "string" && detail !== "") return detail;
+  return typeof title === "string" ? title : null;
+}
+
+export async function get<T>(path: string): Promise<T> {
+  return (await send("GET", path)) as T;
+}
+
+const MOST_PAGES = 20;
+
+/** All items of a list, page by page. */
+export async function list<T>(path: string): Promise<T[]> {
+  const items: T[] = [];
+  let cursor: string | null = null;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const separator = path.includes("?") ? "&" : "?";
+    const answer: { items: T[]; next?: string | null } = await get(
+      cursor === null ? path : `${path}${separator}cursor=${encodeURIComponent(cursor)}`,
+    );
+    items.push(...answer.items);
+    cursor = answer.next ?? null;
+    if (cursor === null) break;
+  }
+  return items;
+}
+
+export function post(path: string, body: unknown, token?: string): Promise<unknown> {
+  return send("POST", path, body, token);
+}
+
+export function remove(path: string, token?: string): Promise<unknown> {
+  return send("DELETE", path, undefined, token);
+}

@@ -1,0 +1,91 @@
+// The newest stretch of one asset's assessments: fetched as history, then continued by the stream.
+import { untrack } from "svelte";
+import type { Assessment } from "../contracts";
+import { Problem, list } from "../http";
+import { plant } from "./plant.svelte";
+
+const REPAINT_MS = 250;
+const POINTS = 1200;
+// history comes thinned, the stream does not: past this it is fetched thinned again
+const MOST_POINTS = 5000;
+
+export interface Point {
+  /** s since 1970, as the charts want it */
+  t: number;
+  assessment: Assessment;
+}
+
+export class Trail {
+  points: Point[] = [];
+  /** counts the changes of `points` */
+  version = $state(0);
+  loading = $state(true);
+  problem = $state<Problem | null>(null);
+  #pending = false;
+  #stopped = false;
+  #unwatch: () => void;
+
+  constructor(
+    readonly asset: string,
+    readonly windowS: number,
+  ) {
+    this.#unwatch = plant.watch(asset, (assessments) => this.#take(assessments));
+    void this.#load();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#unwatch();
+  }
+
+  get end(): number {
+    return this.points.at(-1)?.t ?? 0;
+  }
+
+  async #load(instead = false): Promise<void> {
+    // the range ends where the asset's own time does: a replay lives in its recording's time
+    const newest = untrack(() => plant.latest[this.asset]?.time);
+    if (newest !== undefined) {
+      const to = Date.parse(newest) + 1000;
+      const range = new URLSearchParams({
+        from: new Date(to - this.windowS * 1000).toISOString(),
+        to: new Date(to).toISOString(),
+        points: String(POINTS),
+      });
+      try {
+        const history = await list<Assessment>(`assets/${encodeURIComponent(this.asset)}/assessments?${range}`);
+        if (instead) this.points = [];
+        this.#take(history);
+        this.problem = null;
+      } catch (problem) {
+        if (!(problem instanceof Problem)) throw problem;
+        this.problem = problem;
+      }
+    }
+    this.loading = false;
+  }
+
+  #take(assessments: Assessment[]): void {
+    if (this.#stopped || assessments.length === 0) return;
+    const added = assessments.map((assessment) => ({ t: Date.parse(assessment.time) / 1000, assessment }));
+    const inOrder = added.every((point, i) => point.t > (added[i - 1]?.t ?? this.end));
+    if (inOrder) this.points.push(...added);
+    else {
+      const byTime = new Map([...this.points, ...added].map((point) => [point.t, point]));
+      this.points = [...byTime.values()].sort((a, b) => a.t - b.t);
+    }
+    const from = this.end - this.windowS;
+    const keep = this.points.findIndex((point) => point.t >= from);
+    if (keep > 0) this.points.splice(0, keep);
+    if (this.points.length > MOST_POINTS && !this.loading) {
+      this.loading = true;
+      void this.#load(true);
+    }
+    if (this.#pending) return;
+    this.#pending = true;
+    setTimeout(() => {
+      this.#pending = false;
+      this.version++;
+    }, REPAINT_MS);
+  }
+}

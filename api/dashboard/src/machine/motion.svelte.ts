@@ -1,0 +1,27 @@
+// Movement at a rate that follows a measured value. The browser's animation clock runs it, so it costs no script per
+// frame, and a new rate does not make it jump.
+import type { Attachment } from "svelte/attachments";
+
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** `rate` 1 plays `frames` once a second; 0 stands still, and so does everything where people ask for less motion. */
+export function moving(frames: Keyframe[], rate: () => number): Attachment<Element> {
+  return (element) => {
+    const animation = element.animate(frames, { duration: 1000, iterations: Infinity });
+    animation.pause();
+    const follow = (): void => {
+      const wanted = still.matches ? 0 : rate();
+      if (wanted <= 0) return animation.pause();
+      animation.updatePlaybackRate(wanted);
+      if (animation.playState !== "running") animation.play();
+    };
+    $effect(follow);
+    still.addEventListener("change", follow);
+    return () => {
+      still.removeEventListener("change", follow);
+      animation.cancel();
+    };
+  };
+}
+
+export const TURN: Keyframe[] = [{ transform: "rotate(0deg)" }, { transform: "rotate(360deg)" }];

@@ -1,0 +1,132 @@
+// The chosen language, and numbers and times as it writes them.
+import type { Bilingual, Language } from "../contracts";
+import { faultNames, signalNames, texts, units, type TextKey } from "./texts";
+
+const KEY = "kullager.language";
+const LOCALES: Record<Language, string> = { sv: "sv-SE", en: "en-GB" };
+
+function firstLanguage(): Language {
+  const kept = localStorage.getItem(KEY);
+  if (kept === "sv" || kept === "en") return kept;
+  return navigator.language.toLowerCase().startsWith("en") ? "en" : "sv";
+}
+
+class Words {
+  #language = $state<Language>(firstLanguage());
+  #formats = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat>();
+
+  get language(): Language {
+    return this.#language;
+  }
+
+  set language(language: Language) {
+    this.#language = language;
+    localStorage.setItem(KEY, language);
+  }
+
+  get locale(): string {
+    return LOCALES[this.#language];
+  }
+
+  of(both: Bilingual): string {
+    return both[this.#language];
+  }
+
+  text(key: TextKey, values: Record<string, string | number> = {}): string {
+    return texts[key][this.#language].replace(/\{(\w+)\}/g, (whole, name: string) => {
+      const value = values[name];
+      if (value === undefined) return whole;
+      return typeof value === "number" ? this.number(value, 0) : value;
+    });
+  }
+
+  signal(name: string): string {
+    return this.#known(signalNames, name);
+  }
+
+  fault(name: string): string {
+    return this.#known(faultNames, name);
+  }
+
+  #known(table: Record<string, Bilingual>, name: string): string {
+    const known = table[name];
+    if (known !== undefined) return known[this.#language];
+    const words = name.replace(/[_-]+/g, " ");
+    return words.charAt(0).toUpperCase() + words.slice(1);
+  }
+
+  unit(ucum: string): string {
+    return units[ucum]?.sign[this.#language] ?? ucum;
+  }
+
+  number(value: number, decimals: number): string {
+    const format = this.#format(`number ${decimals}`, () => {
+      const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+      return new Intl.NumberFormat(this.locale, digits);
+    }) as Intl.NumberFormat;
+    // no "-0"
+    return format.format(Math.abs(value) < 0.5 * 10 ** -decimals ? 0 : value);
+  }
+
+  /** A quantity without its unit. */
+  value(value: number, ucum: string): string {
+    return this.number(value, units[ucum]?.decimals ?? decimalsFor(value));
+  }
+
+  /** A quantity with its unit, never broken over two lines. */
+  quantity(value: number, ucum: string): string {
+    const unit = this.unit(ucum);
+    return unit === "" ? this.value(value, ucum) : `${this.value(value, ucum)}\u00a0${unit}`;
+  }
+
+  percent(share: number): string {
+    const format = this.#format("percent", () => new Intl.NumberFormat(this.locale, { style: "percent" }));
+    return (format as Intl.NumberFormat).format(share);
+  }
+
+  score(score: number): string {
+    return this.number(score, score < 10 ? 2 : score < 100 ? 1 : 0);
+  }
+
+  clock(ms: number, seconds = true): string {
+    return this.#time(`clock ${seconds}`, {
+      hour: "2-digit",
+      minute: "2-digit",
+      ...(seconds ? { second: "2-digit" } : {}),
+    }).format(ms);
+  }
+
+  /** Time of day, with the date where it is not today's. */
+  moment(ms: number, now: number): string {
+    if (new Date(ms).toDateString() === new Date(now).toDateString()) return this.clock(ms);
+    return this.#time("moment", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" }).format(
+      ms,
+    );
+  }
+
+  /** A length of time, in the unit that reads best for it, or for `like`. */
+  duration(seconds: number, like = seconds): string {
+    if (like < 100) return this.text("seconds", { n: this.number(seconds, 0) });
+    if (like < 5400) return this.text("minutes", { n: this.number(seconds / 60, 0) });
+    if (like < 72 * 3600) return this.text("hours", { n: this.number(seconds / 3600, 0) });
+    return this.text("days", { n: this.number(seconds / 86_400, 0) });
+  }
+
+  #time(key: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+    return this.#format(key, () => new Intl.DateTimeFormat(this.locale, options)) as Intl.DateTimeFormat;
+  }
+
+  #format<T extends Intl.NumberFormat | Intl.DateTimeFormat>(key: string, make: () => T): T {
+    const whole = `${this.#language} ${key}`;
+    let format = this.#formats.get(whole) as T | undefined;
+    if (format === undefined) this.#formats.set(whole, (format = make()));
+    return format;
+  }
+}
+
+function decimalsFor(value: number): number {
+  const size = Math.abs(value);
+  return size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
+}
+
+export const words = new Words();

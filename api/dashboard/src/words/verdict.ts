@@ -1,0 +1,80 @@
+// An assessment in plain words.
+import type { Assessment, Asset, Model, Signal } from "../contracts";
+import { words } from "./language.svelte";
+import { reasons, states } from "./texts";
+
+export type Direction = "higher" | "lower" | null;
+
+/** One signal's part in the score: what was measured, what was expected, and its share (0..1). */
+export interface Part {
+  signal: Signal;
+  share: number;
+  measured: number | null;
+  expected: number | null;
+  direction: Direction;
+}
+
+export interface Verdict {
+  tone: "calm" | "abnormal" | "withheld";
+  headline: string;
+  detail: string;
+  guilty: Part | null;
+}
+
+/** The signals of an assessment, the guiltiest first. */
+export function parts(asset: Asset, assessment: Assessment, model: Model | undefined): Part[] {
+  return asset.signals
+    .map((signal) => {
+      const measured = assessment.measured[signal.name] ?? null;
+      const expected = assessment.expected?.[signal.name] ?? null;
+      return {
+        signal,
+        share: assessment.contribution?.[signal.name] ?? 0,
+        measured,
+        expected,
+        direction: direction(measured, expected, model?.tolerance[signal.name]),
+      };
+    })
+    .sort((a, b) => b.share - a.share);
+}
+
+/** Outside the expected band, and on which side; without a band a difference of 5 % counts. */
+export function direction(measured: number | null, expected: number | null, tolerance: number | undefined): Direction {
+  if (measured === null || expected === null) return null;
+  const slack = tolerance ?? 0.05 * Math.abs(expected);
+  if (Math.abs(measured - expected) <= slack) return null;
+  return measured > expected ? "higher" : "lower";
+}
+
+export function inWords(part: Part): string {
+  if (part.measured === null) return words.text("noValue");
+  const measured = words.quantity(part.measured, part.signal.unit);
+  if (part.expected === null) return measured;
+  return words.text("measuredExpected", { measured, expected: words.value(part.expected, part.signal.unit) });
+}
+
+export function verdict(asset: Asset, assessment: Assessment | undefined, model: Model | undefined): Verdict {
+  if (assessment === undefined) {
+    return { tone: "withheld", headline: words.text("firstAssessment"), detail: "", guilty: null };
+  }
+  if (assessment.state === "withheld") {
+    const detail =
+      assessment.reason === null
+        ? ""
+        : words.of(reasons[assessment.reason] ?? { sv: assessment.reason, en: assessment.reason });
+    return { tone: "withheld", headline: words.of(states.withheld), detail, guilty: null };
+  }
+  if (assessment.state === "normal") {
+    const detail = words.text("allSignalsWell", { n: asset.signals.length });
+    return { tone: "calm", headline: words.text("runsWell"), detail, guilty: null };
+  }
+  const guilty = assessment.contribution === null ? undefined : parts(asset, assessment, model)[0];
+  if (guilty === undefined) return { tone: "abnormal", headline: words.text("abnormal"), detail: "", guilty: null };
+  const signal = words.signal(guilty.signal.name);
+  const headline = words.text(guilty.direction ?? "deviates", { signal });
+  const cause =
+    assessment.fault === null
+      ? ""
+      : `. ${words.text("probableFault", { fault: words.fault(assessment.fault.name), p: words.percent(assessment.fault.probability) })}`;
+  return { tone: "abnormal", headline, detail: `${inWords(guilty)}${cause}`, guilty };
+}
