@@ -19,7 +19,8 @@ from models.evaluate import evaluate
 from models.export import write
 from models.features import Windows, trailing_means
 from models.figures import Confusion, roc_auc
-from models.training import Settings, train
+from models.settings import Settings
+from models.training import train
 
 LABEL: Final = "anomaly"
 TRAINING_ROWS: Final = 400

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 from sklearn.base import clone
 
 from edge.contracts.errors import RecordingError
@@ -39,7 +39,7 @@ class FalseAlarms:
 
     @property
     def at_most(self) -> float:
-        return float(chi2.ppf(0.95, 2 * (self.count + 1))) / 2 * WEEK_S / self.observed_s
+        return float(gammaincinv(self.count + 1, 0.95)) * WEEK_S / self.observed_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

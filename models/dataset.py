@@ -81,8 +81,10 @@ def select(recording: Recording, rows: slice | None = None, first: int | None = 
     """The part of a recording that is known to be healthy: rows of the file, or times from `first` to `last` [ns UTC]."""
     chosen = recording if rows is None else recording.rows(*rows.indices(len(recording))[:2])
     if first is not None or last is not None:
-        start, stop = np.searchsorted(chosen.time, [first or 0, np.iinfo(np.int64).max if last is None else last + 1])
-        chosen = chosen.rows(int(start), int(stop))
+        after = chosen.time >= (first if first is not None else np.iinfo(np.int64).min)
+        before = chosen.time <= (last if last is not None else np.iinfo(np.int64).max)
+        inside = np.flatnonzero(after & before)
+        chosen = chosen.rows(int(inside[0]), int(inside[-1]) + 1) if len(inside) else chosen.rows(0, 0)
     if not len(chosen):
         raise RecordingError(f"{recording.path}: no rows are left of {len(recording)}; check --rows, --from and --to")
     return chosen
@@ -134,8 +136,8 @@ def scored_windows(grid: GridValues, names: Sequence[str], n_samples: int, min_c
     values = np.ascontiguousarray(grid.value[:, [grid.signals.index(name) for name in names]])
     there = ~np.isnan(values)
     row = np.arange(len(values))
-    # a standstill and a long silence begin the window anew; the instant that does so is its first
-    begun = np.maximum.accumulate(np.where(~grid.running | (grid.skipped > 0), row, 0)) if len(row) else row
+    # the window begins anew after a standstill, and with what ends a long silence
+    begun = np.maximum.accumulate(np.where(~grid.running, row + 1, np.where(grid.skipped > 0, row, 0))) if len(row) else row
     # an exact count in integers, whatever the length
     found = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
     coverage = (found[row + 1] - found[np.maximum(row + 1 - n_samples, 0)]) / (n_samples * len(names))
@@ -162,6 +164,10 @@ def check(recording: Recording, names: Sequence[str]) -> None:
         if not len(found):
             raise RecordingError(
                 f"{recording.path}: '{name}' has no values in the chosen rows; leave it out with --without {name}"
+            )
+        if np.abs(found).max() > np.finfo(np.float32).max:
+            raise RecordingError(
+                f"{recording.path}: '{name}' reaches {np.abs(found).max():g}, more than a model can take (3.4e38)"
             )
         if found.min() == found.max():
             raise RecordingError(

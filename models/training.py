@@ -1,12 +1,11 @@
 """From a healthy recording to a model file: windows, features, calibration, fit, export, proof."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from edge.contracts.errors import KullagerError
 from edge.contracts.model_spec import ModelSpec, SignalReference
 from edge.contracts.plant import Plant
 from edge.formats.recording import Recording
@@ -15,42 +14,10 @@ from models.dataset import HealthyData, Watch, healthy_data
 from models.detectors import PcaDetector
 from models.export import Parity, check_parity, graph, with_metadata
 from models.features import trailing_means
+from models.settings import Settings
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 TOLERANCE_QUANTILE = 0.99
-
-
-class UnfitSettings(KullagerError):
-    """Training was asked for in a way that cannot work."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What a model is trained with.
-
-    n_samples:    length of the trailing window [grid instants]
-    quantile:     of the held-out statistics at which the limits lie
-    persistence:  consecutive scores ≥ 1 before the asset counts as anomalous
-    min_coverage: share of values that a window needs
-    """
-
-    n_samples: int = 30
-    quantile: float = 0.99
-    variance: float = 0.85
-    persistence: int = 5
-    min_coverage: float = 0.5
-    version: str = "1"
-    without: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        for name, good, right in (
-            ("window", self.n_samples >= 2, "2 or more instants"),
-            ("quantile", 0.5 <= self.quantile < 1, "0.5 or more and below 1"),
-            ("variance", 0 < self.variance < 1, "between 0 and 1"),
-            ("persistence", self.persistence >= 1, "1 or more instants"),
-        ):
-            if not good:
-                raise UnfitSettings(f"--{name} should be {right}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

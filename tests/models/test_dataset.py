@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from edge.contracts.plant import Plant
+from edge.formats.json_message import format_time
+from edge.formats.recording import Recording, write_csv
+from edge.pipeline import OnnxModel, grid_values
+from models.dataset import healthy_data, read_recording, scored_windows, select
+from models.evaluate import replay
+from models.export import write
+from models.features import trailing_means
+from models.settings import Settings
+from models.training import TrainedModel, train
+
+SECOND = 1_000_000_000
+NAMES = ["speed", "flow", "pressure"]
+
+
+def as_table(recording: Recording) -> pd.DataFrame:
+    columns = {"time": pd.to_datetime(recording.time, utc=True)} | {name: recording.values[name] for name in NAMES}
+    return pd.DataFrame(columns).assign(recipe="shaft-80")
+
+
+def test_csv_and_parquet_give_the_same_file(recording: Recording, plant: Plant, tmp_path: Path) -> None:
+    write_csv(tmp_path / "pump.csv", recording)
+    as_table(recording).to_parquet(tmp_path / "pump.parquet")
+    csv, parquet = (read_recording(tmp_path / name, plant, "pump") for name in ("pump.csv", "pump.parquet"))
+    assert train(csv, plant, Settings()).content == train(parquet, plant, Settings()).content
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_parquet_times_of_any_resolution_and_without_zone(
+    recording: Recording, plant: Plant, tmp_path: Path, unit: str
+) -> None:
+    table = as_table(recording)
+    table["time"] = table["time"].dt.tz_localize(None).astype(f"datetime64[{unit}]")
+    table.set_index("time").to_parquet(tmp_path / "pump.parquet")
+    assert read_recording(tmp_path / "pump.parquet", plant, "pump").time.tolist() == recording.time.tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.drop(columns="time"), "has no time column"),
+        (lambda table: table[["time"]], "has no column of 'pump'; expected speed, flow, pressure, recipe"),
+        (lambda table: table.assign(flow="much"), "column 'flow' should hold numbers"),
+        (lambda table: table.assign(flow=np.inf), "column 'flow' is infinite in row 1"),
+        (lambda table: table.assign(time=range(len(table))), "column 'time' holds numbers; it should hold times"),
+        (lambda table: table.assign(time="noon"), "column 'time' should hold times"),
+        (lambda table: table.assign(time=table["time"].where(table.index != 4)), "column 'time' has no time in row 5"),
+    ],
+)
+def test_bad_parquet_is_named(recording: Recording, plant: Plant, tmp_path: Path, change, message: str) -> None:
+    path = tmp_path / "pump.parquet"
+    change(as_table(recording)).to_parquet(path)
+    with pytest.raises(Exception, match=message) as caught:
+        read_recording(path, plant, "pump")
+    assert type(caught.value).__name__ == "RecordingError"
+    assert str(path) in str(caught.value)
+
+
+def test_the_windows_of_training_are_those_that_the_edge_scores(
+    recording: Recording, plant: Plant, trained: TrainedModel, tmp_path: Path
+) -> None:
+    """Standstill, missing cells and a stale signal: scored instants and scores of a replay are those of the dataset."""
+    values = {name: column.copy() for name, column in recording.values.items()}
+    values["speed"][200:240] = 0.0
+    values["flow"][400:425] = np.nan
+    troubled = Recording(path="pump.csv", asset="pump", time=recording.time, values=values, texts=recording.texts)
+    write(tmp_path / "pump.onnx", trained.content)
+    assessments, _ = replay(plant, "pump", OnnxModel.load(tmp_path / "pump.onnx"), troubled)
+    scored = {found.time: found.score for found in assessments if found.score is not None}
+
+    grid = grid_values(plant, "pump", troubled.batches(plant))
+    windows = scored_windows(grid, NAMES, 30, 0.5)
+    times = grid.time[windows.last]
+    assert set(times.tolist()) == set(scored)
+    assert 300 < len(times) < 520
+    given = trained.detector.scores(trailing_means(windows))
+    assert given == pytest.approx([scored[time] for time in times.tolist()], rel=1e-4)
+
+
+def test_healthy_rows_are_chosen_by_row_and_by_time(recording: Recording) -> None:
+    assert len(select(recording, slice(100, 400))) == 300
+    chosen = select(recording, None, int(recording.time[10]), int(recording.time[19]))
+    assert chosen.time.tolist() == recording.time[10:20].tolist()
+
+
+def test_a_signal_can_be_left_out(recording: Recording, plant: Plant, tmp_path: Path) -> None:
+    trained = train(recording, plant, Settings(without=("flow",)))
+    assert [signal.name for signal in trained.spec.signals] == ["speed", "pressure"]
+    write(tmp_path / "pump.onnx", trained.content)
+    assessments, _ = replay(plant, "pump", OnnxModel.load(tmp_path / "pump.onnx"), recording)
+    assert assessments[-1].score is not None
+    assert set(assessments[-1].contribution or {}) == {"speed", "pressure"}
+
+
+def test_the_hash_is_of_what_was_learnt_from(recording: Recording, plant: Plant) -> None:
+    def sha256(some: Recording, without: tuple[str, ...] = ()) -> str:
+        return healthy_data(some, plant, n_samples=30, min_coverage=0.5, without=without).trained_on.sha256
+
+    assert sha256(recording) == sha256(recording)
+    assert len({sha256(recording), sha256(recording.rows(0, 599)), sha256(recording, ("flow",))}) == 3
+
+
+def test_trained_on_names_the_period(trained: TrainedModel, recording: Recording) -> None:
+    on = trained.spec.trained_on
+    assert on is not None
+    assert (on.first, on.last) == (format_time(int(recording.time[0])), format_time(int(recording.time[-1])))
