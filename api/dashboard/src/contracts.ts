@@ -100,6 +100,11 @@ export interface EdgeStatus {
   sources: Record<string, Source>;
 }
 
+export interface SystemStatus {
+  edges: EdgeStatus[];
+  broker: { url: string; connected: boolean; since: string; problem: string | null };
+}
+
 export interface CatalogueFault {
   asset: string;
   fault: string;

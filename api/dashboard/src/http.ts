@@ -71,22 +71,8 @@ export async function get<T>(path: string): Promise<T> {
   return (await send("GET", path)) as T;
 }
 
-const MOST_PAGES = 20;
-
-/** All items of a list, page by page. */
 export async function list<T>(path: string): Promise<T[]> {
-  const items: T[] = [];
-  let cursor: string | null = null;
-  for (let page = 0; page < MOST_PAGES; page++) {
-    const separator = path.includes("?") ? "&" : "?";
-    const answer: { items: T[]; next?: string | null } = await get(
-      cursor === null ? path : `${path}${separator}cursor=${encodeURIComponent(cursor)}`,
-    );
-    items.push(...answer.items);
-    cursor = answer.next ?? null;
-    if (cursor === null) break;
-  }
-  return items;
+  return (await get<{ items: T[] }>(path)).items;
 }
 
 export function post(path: string, body: unknown, token?: string): Promise<unknown> {

@@ -25,7 +25,7 @@ export function timeAxis(): uPlot.Axis {
     grid: { show: false },
     ticks: { ...LINE, size: 5 },
     border: { show: true, ...LINE },
-    space: remPx(5.5),
+    space: (_, __, ___, ____, room) => remPx(room < 420 ? 3.3 : 5.5),
     size: remPx(1.7),
     values: (_, splits, __, ___, increment) => splits.map((s) => words.clock(s * 1000, increment < 60)),
   };
@@ -43,6 +43,11 @@ export function valueAxis(values: uPlot.Axis.Values, splits?: number[]): uPlot.A
     values,
     ...(splits === undefined ? {} : { splits: () => splits }),
   };
+}
+
+/** Room for the outer half of the last time on the axis. */
+export function padding(): uPlot.Padding {
+  return [8, remPx(1.7), 0, 0];
 }
 
 export const CURSOR: uPlot.Cursor = {

@@ -38,14 +38,14 @@ class Operator {
     this.#answer = null;
   }
 
-  /** Send with the operator's token; false when the operator would not give one. */
-  async post(path: string, body: unknown): Promise<boolean> {
+  /** Send with the operator's token; null when the operator would not give one. */
+  async post<T>(path: string, body: unknown): Promise<T | null> {
     let token = this.#token ?? (await this.#ask(null));
     while (token !== null) {
       try {
-        await post(path, body, token);
+        const answer = await post(path, body, token);
         this.#keep(token);
-        return true;
+        return answer as T;
       } catch (problem) {
         if (!(problem instanceof Problem) || !problem.forbidden) throw problem;
         this.#token = null;
@@ -53,7 +53,7 @@ class Operator {
         token = await this.#ask(problem.message);
       }
     }
-    return false;
+    return null;
   }
 }
 

@@ -1,5 +1,5 @@
 // The plant as this page knows it: fetched once, kept up to date by the stream, and fetched anew after every gap.
-import type { Alarm, Assessment, Asset, CatalogueFault, EdgeStatus, Model } from "../contracts";
+import type { Alarm, Assessment, Asset, CatalogueFault, EdgeStatus, Model, SystemStatus } from "../contracts";
 import { Problem, get, list, post, remove, serverNow } from "../http";
 import { Stream } from "./stream";
 
@@ -7,6 +7,7 @@ import { Stream } from "./stream";
 const GATHER_MS = 100;
 const SLOW_ROUND_MS = 15_000;
 const SILENCE_MS = 20_000;
+const STREAM_FIRST_MS = 1_500;
 const MOST_CLOSED_ALARMS = 100;
 
 export type Connection = "connecting" | "live" | "lost";
@@ -39,11 +40,13 @@ class Plant {
   alarms = $state.raw<Record<string, Alarm>>({});
   models = $state.raw<Model[]>([]);
   edges = $state.raw<Record<string, EdgeStatus>>({});
+  broker = $state.raw<SystemStatus["broker"] | null>(null);
   faults = $state.raw<CatalogueFault[]>([]);
 
   #stream = new Stream({
     opened: () => void this.#opened(),
     lost: () => this.#lost(),
+    missed: () => void this.#fetchAll().then(() => this.epoch++),
     assessment: (message) => this.#gather(this.#newAssessments, message),
     alarm: (message) => this.#gather(this.#newAlarms, message),
     status: (message) => this.#gather(this.#newStatus, message),
@@ -57,7 +60,8 @@ class Plant {
 
   start(): void {
     this.#stream.open();
-    void this.#fetchAll();
+    // the stream comes first, so that nothing falls between it and what is fetched; a page without one still loads
+    setTimeout(() => this.loaded || void this.#fetchAll(), STREAM_FIRST_MS);
     setInterval(() => void this.#slowRound(), SLOW_ROUND_MS);
     addEventListener("online", () => this.#stream.open());
     // a page that comes back from the browser's cache has a dead stream
@@ -75,6 +79,11 @@ class Plant {
 
   model(asset: string): Model | undefined {
     return this.models.find((model) => model.assets.includes(asset) && model.role === "champion");
+  }
+
+  /** The closed alarms, too: only the list of alarms wants them. */
+  async fetchClosedAlarms(): Promise<void> {
+    await this.#optional(async () => this.takeAlarms(await list<Alarm>("alarms?state=all")));
   }
 
   async inject(asset: string, fault: string, overS: number): Promise<void> {
@@ -110,7 +119,7 @@ class Plant {
       queue.splice(0),
     ) as [Assessment[], Alarm[], EdgeStatus[]];
     if (assessments.length > 0) this.#takeAssessments(assessments);
-    if (alarms.length > 0) this.#takeAlarms(alarms);
+    if (alarms.length > 0) this.takeAlarms(alarms);
     if (status.length > 0) this.edges = { ...this.edges, ...Object.fromEntries(status.map((edge) => [edge.edge, edge])) };
   }
 
@@ -132,7 +141,7 @@ class Plant {
     if ([...byAsset.keys()].some((id) => !this.assets.some((asset) => asset.id === id))) void this.#fetchAll();
   }
 
-  #takeAlarms(alarms: Alarm[]): void {
+  takeAlarms(alarms: Alarm[]): void {
     const all = { ...this.alarms };
     for (const alarm of alarms) if (changedLater(alarm, all[alarm.alarm_id])) all[alarm.alarm_id] = alarm;
     const closed = Object.values(all)
@@ -146,9 +155,8 @@ class Plant {
     const gap = this.connection === "lost";
     this.connection = "live";
     this.#heard = Date.now();
-    if (!gap) return;
     await this.#fetchAll();
-    this.epoch++;
+    if (gap) this.epoch++;
   }
 
   #lost(): void {
@@ -158,12 +166,18 @@ class Plant {
 
   async #fetchAll(): Promise<void> {
     try {
-      const [assets, alarms] = await Promise.all([list<Asset>("assets"), list<Alarm>("alarms")]);
+      const before = this.alarms;
+      const [assets, open] = await Promise.all([list<Asset>("assets"), list<Alarm>("alarms")]);
       this.assets = assets;
       const latest = { ...this.latest };
       for (const { id, latest: newest } of assets) if (newest !== null && newer(newest, latest[id])) latest[id] = newest;
       this.latest = latest;
-      this.#takeAlarms(alarms);
+      // what was open and is not any more has come to its end while nobody told us
+      const stillOpen = new Set(open.map((alarm) => alarm.alarm_id));
+      const gone = (alarm: Alarm): boolean =>
+        alarm.state !== "normal" && alarm === before[alarm.alarm_id] && !stillOpen.has(alarm.alarm_id);
+      this.alarms = Object.fromEntries(Object.entries(this.alarms).filter(([, alarm]) => !gone(alarm)));
+      this.takeAlarms(open);
       this.loaded = true;
       this.problem = null;
     } catch (problem) {
@@ -185,8 +199,9 @@ class Plant {
 
   async #fetchStatus(): Promise<void> {
     await this.#optional(async () => {
-      const { edges } = await get<{ edges: EdgeStatus[] | Record<string, EdgeStatus> }>("status");
-      this.edges = Array.isArray(edges) ? Object.fromEntries(edges.map((edge) => [edge.edge, edge])) : edges;
+      const status = await get<SystemStatus>("status");
+      this.edges = Object.fromEntries(status.edges.map((edge) => [edge.edge, edge]));
+      this.broker = status.broker;
     });
   }
 

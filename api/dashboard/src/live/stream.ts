@@ -8,6 +8,8 @@ const LONGEST_WAIT_MS = 10_000;
 export interface Listener {
   opened(): void;
   lost(): void;
+  /** more was missed than the server could make up for */
+  missed(): void;
   assessment(message: Assessment): void;
   alarm(message: Alarm): void;
   status(message: EdgeStatus): void;
@@ -33,6 +35,7 @@ export class Stream {
       this.listener.lost();
       if (source.readyState === EventSource.CLOSED) this.#openLater();
     };
+    source.addEventListener("resync", () => this.listener.missed());
     source.addEventListener("assessment", (event) => this.#pass(event, (m: Assessment) => this.listener.assessment(m)));
     source.addEventListener("alarm", (event) => this.#pass(event, (m: Alarm) => this.listener.alarm(m)));
     source.addEventListener("status", (event) => this.#pass(event, (m: EdgeStatus) => this.listener.status(m)));

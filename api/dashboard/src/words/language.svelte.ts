@@ -107,7 +107,7 @@ class Words {
   /** A length of time, in the unit that reads best for it, or for `like`. */
   duration(seconds: number, like = seconds): string {
     if (like < 100) return this.text("seconds", { n: this.number(seconds, 0) });
-    if (like < 5400) return this.text("minutes", { n: this.number(seconds / 60, 0) });
+    if (like < 3600) return this.text("minutes", { n: this.number(seconds / 60, 0) });
     if (like < 72 * 3600) return this.text("hours", { n: this.number(seconds / 3600, 0) });
     return this.text("days", { n: this.number(seconds / 86_400, 0) });
   }

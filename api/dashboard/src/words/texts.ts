@@ -32,8 +32,8 @@ export const texts = {
   expectedShort: { sv: "väntat {value}", en: "expected {value}" },
   tooHigh: { sv: "högre än väntat", en: "higher than expected" },
   tooLow: { sv: "lägre än väntat", en: "lower than expected" },
-  overAlarm: { sv: "över larmgränsen {limit}", en: "over the alarm limit {limit}" },
-  overWarning: { sv: "över varningsgränsen {limit}", en: "over the warning limit {limit}" },
+  overAlarm: { sv: "över larm {limit}", en: "over alarm {limit}" },
+  overWarning: { sv: "över varning {limit}", en: "over warning {limit}" },
   noValue: { sv: "inget värde", en: "no value" },
 
   score: { sv: "Avvikelse", en: "Deviation" },
@@ -106,11 +106,6 @@ export const texts = {
   save: { sv: "Spara", en: "Save" },
   cancel: { sv: "Avbryt", en: "Cancel" },
   sending: { sv: "Skickar …", en: "Sending …" },
-  waitingForEdge: { sv: "Skickat, väntar på edge-tjänsten …", en: "Sent, waiting for the edge …" },
-  edgeSilent: {
-    sv: "Skickat, men edge-tjänsten har inte bekräftat än.",
-    en: "Sent, but the edge has not confirmed it yet.",
-  },
   raised: { sv: "Larmade {time}", en: "Raised {time}" },
   changedBy: { sv: "{state} {time} av {by}", en: "{state} {time} by {by}" },
   shelvedUntil: { sv: "åt sidan till {time}", en: "shelved until {time}" },
@@ -136,6 +131,10 @@ export const texts = {
   edgeAway: {
     sv: "{edge} är bortkopplad sedan {time}: inga nya bedömningar kommer.",
     en: "{edge} has been offline since {time}: no new assessments arrive.",
+  },
+  brokerAway: {
+    sv: "Servern når inte brokern, så inga nya bedömningar kommer: {problem}",
+    en: "The server cannot reach the broker, so no new assessments arrive: {problem}",
   },
   staleFor: { sv: "Inget nytt på {age}", en: "Nothing new for {age}" },
   staleSince: { sv: "Inget nytt sedan {time}", en: "Nothing new since {time}" },
