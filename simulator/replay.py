@@ -17,6 +17,7 @@ from simulator.stage import open_stage
 
 logger = logging.getLogger(__name__)
 
+LONGEST_RUSH_S: Final = 1.0
 REFUSAL: Final = "the simulator replays a recording; faults need the machines of `python -m simulator run`"
 
 
@@ -27,8 +28,8 @@ class ReplayOptions:
     speed:   recorded time per real time; None as fast as the subscribers take it
     now:     shift the timestamps so that the first row is now; otherwise they stay the recording's own
     loop:    begin again after the last row, with timestamps that go on
-    wait_for_subscriber: begin when every OPC UA node of the asset is subscribed to, and hold the first row's MQTT
-             messages until somebody wants them, where the broker can tell (MQTT 5)
+    wait_for_subscriber: hold each row while an OPC UA node of the asset is not subscribed to, and its MQTT messages
+             while nobody wants them, where the broker can tell (MQTT 5)
     leave:   end after the last row has been fetched, instead of keeping the server up
     """
 
@@ -92,16 +93,16 @@ async def replay(plant: Plant, environ: Mapping[str, str], recording: Recording,
         shift = -(-time.time_ns() // period) * period - int(recording.time[0]) if options.now else 0
         first = int(recording.time[0]) + shift
         began = time.monotonic() + ((first - time.time_ns()) / 1e9 if options.now else 0.0)
-        waiting = options.wait_for_subscriber
         turn = 0
         while turn == 0 or options.loop:
             for row in rows(recording, shift + turn * length):
                 if options.speed is not None:
                     await asyncio.sleep(began + (row.time - first) / 1e9 / options.speed - time.monotonic())
-                await stage.deliver(row, until_subscribed=waiting)
-                if waiting:
-                    # the first row may have waited for its subscriber; the others keep their distance to it
-                    began, waiting = time.monotonic() - (row.time - first) / 1e9 / (options.speed or 1.0), False
+                waited = time.monotonic()
+                await stage.deliver(row, wait_for_subscriber=options.wait_for_subscriber)
+                # what a subscriber or a broker kept waiting is not made up for in a rush
+                waited = time.monotonic() - waited
+                began += waited if waited > LONGEST_RUSH_S else 0.0
             turn += 1
             logger.info("replayed %d rows of %s", len(recording), recording.path)
         if options.leave:

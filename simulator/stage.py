@@ -30,13 +30,18 @@ class Stage:
         for publisher in self.publishers:
             publisher.publish(row)
 
-    async def deliver(self, row: Row, *, until_subscribed: bool = False) -> None:
-        """One row of a replay: waits until every subscriber can take it and every broker has it."""
+    async def deliver(self, row: Row, *, wait_for_subscriber: bool = False) -> None:
+        """One row of a replay: waits until every subscriber can take it and every broker has it.
+
+        With `wait_for_subscriber` it also waits until there is somebody who takes it.
+        """
+        if wait_for_subscriber:
+            await self.wait_for_subscriber(row.asset)
         for server in self.servers:
             await server.wait_for_room()
             await server.write(row)
         for publisher in self.publishers:
-            await publisher.deliver(row, until_subscribed=until_subscribed)
+            await publisher.deliver(row, until_subscribed=wait_for_subscriber)
 
     async def wait_for_subscriber(self, asset: str) -> None:
         """Wait until all OPC UA nodes of `asset` are subscribed to."""

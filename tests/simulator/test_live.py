@@ -1,0 +1,176 @@
+"""Live machines, seen through a real OPC UA client and a real broker."""
+
+import itertools
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from asyncua import Client, ua
+
+from edge.contracts.plant import Plant
+from edge.formats.json_message import parse_time
+from edge.formats.units import ucum_of
+from simulator import live
+from tests.simulator.clients import OpcuaWatcher, connected, in_background, until, watching
+
+URI = "urn:kullager:simulator"
+
+
+@asynccontextmanager
+async def running(plant: Plant, speed: float = 1.0) -> AsyncIterator[Client]:
+    url = plant.sources["plc"].url
+    async with in_background(live.run(plant, {}, seed=1, speed=speed)) as work, connected(url) as client:
+        yield client
+        assert not work.done()
+
+
+async def node(client: Client, name: str) -> Any:
+    return client.get_node(ua.NodeId(f"pump-101.{name}", await client.get_namespace_index(URI)))
+
+
+async def test_units_ranges_times_and_methods_of_the_opcua_server(plant: Plant) -> None:
+    async with running(plant) as client:
+        for name, signal in plant.assets["pump-101"].signals.items():
+            if signal.node is None:
+                continue
+            variable = await node(client, name)
+            assert await variable.read_type_definition() == ua.NodeId(ua.ObjectIds.AnalogItemType)
+            unit = await (await variable.get_child("0:EngineeringUnits")).read_value()
+            assert ucum_of(unit.UnitId) == signal.unit
+            assert unit.NamespaceUri == "http://www.opcfoundation.org/UA/units/un/cefact"
+            span = await (await variable.get_child("0:EURange")).read_value()
+            assert span.Low < span.High
+
+            data = await variable.read_data_value(raise_on_bad_status=False)
+            while not data.StatusCode.is_good():  # it listens before the first row
+                data = await variable.read_data_value(raise_on_bad_status=False)
+            assert data.Value.VariantType is ua.VariantType.Double
+            assert span.Low < data.Value.Value < span.High
+            assert data.SourceTimestamp.microsecond == 0, "sample times are whole multiples of the period"
+            assert abs(data.SourceTimestamp.timestamp() - time.time()) < 30.0
+
+            # demo machines may be faulted, but nobody writes their values
+            with pytest.raises(ua.UaStatusCodeError):
+                await variable.write_value(1.0)
+        machine = client.get_node(ua.NodeId("pump-101", await client.get_namespace_index(URI)))
+        names = {
+            (await child.read_browse_name()).Name for child in await machine.get_children(nodeclassmask=ua.NodeClass.Method)
+        }
+        assert names == {"InjectFault", "Repair"}
+
+
+async def test_every_row_comes_on_the_second_over_both_protocols(plant: Plant) -> None:
+    async with running(plant, speed=20.0) as client, watching(plant.sources["broker"].url, "plant/#") as (_, heard):
+        seen = OpcuaWatcher()
+        await seen.subscribe(client, [await node(client, "speed")], queue=100)
+        await until(lambda: len(seen.seen.get("pump-101.speed", [])) > 30 and len(heard.messages) > 30, "thirty rows")
+    times = [value.SourceTimestamp.timestamp() for value in seen.seen["pump-101.speed"] if value.StatusCode.is_good()]
+    assert {later - earlier for earlier, later in itertools.pairwise(times)} == {1.0}
+    bodies = [json.loads(message.payload) for message in heard.messages]
+    assert {tuple(body) for body in bodies} == {("vibration", "time", "bearing_temperature", "fluid_temperature")}
+    arrived = [parse_time(body["time"]) for body in bodies]
+    assert {later - earlier for earlier, later in itertools.pairwise(arrived)} == {1_000_000_000}
+
+
+async def test_a_fault_injected_by_method_is_seen_and_listed_and_repaired(plant: Plant) -> None:
+    catalogue = plant.topics.simulator_catalogue
+    async with running(plant, speed=20.0) as client, watching(plant.sources["broker"].url, "plant/#", catalogue) as (_, heard):
+        index = await client.get_namespace_index(URI)
+        machine = client.get_node(ua.NodeId("pump-101", index))
+
+        def vibration() -> float:
+            return float(json.loads(heard.on("plant/hall-1/pump-101")[-1].payload)["vibration"])
+
+        def active() -> list[str]:
+            faults = json.loads(heard.on(catalogue)[-1].payload)["assets"][0]["faults"]
+            return [fault["fault"] for fault in faults if fault["active"]]
+
+        await until(lambda: heard.on("plant/hall-1/pump-101") and heard.on(catalogue), "a row and the catalogue")
+        assert vibration() < 3.0
+        assert active() == []
+        await machine.call_method(f"{index}:InjectFault", "bearing-wear", 1.0, 5.0)
+        await until(lambda: vibration() > 7.1, "vibration above the fixed limit")
+        assert active() == ["bearing-wear"]
+        await machine.call_method(f"{index}:Repair")
+        await until(lambda: vibration() < 3.0 and active() == [], "repair")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("rust", 1.0, 5.0), "BadInvalidArgument"),
+        (("bearing-wear", 1.5, 5.0), "BadInvalidArgument"),
+        (("bearing-wear", float("nan"), 5.0), "BadInvalidArgument"),
+        (("bearing-wear", "much", 5.0), "BadInvalidArgument"),
+        (("bearing-wear",), "BadArgumentsMissing"),
+        (("bearing-wear", 1.0, 5.0, 1.0), "BadTooManyArguments"),
+    ],
+)
+async def test_a_wrong_call_is_refused(server: Client, arguments: tuple[Any, ...], status: str) -> None:
+    index = await server.get_namespace_index(URI)
+    with pytest.raises(ua.UaStatusCodeError, match=status):
+        await server.get_node(ua.NodeId("pump-101", index)).call_method(f"{index}:InjectFault", *arguments)
+
+
+@pytest.fixture
+async def server(plant: Plant) -> AsyncIterator[Client]:
+    async with running(plant) as client:
+        yield client
+
+
+async def test_commands_over_mqtt_and_a_catalogue_that_is_kept(plant: Plant) -> None:
+    topics, url = plant.topics, plant.sources["broker"].url
+    command = {"schema": 1, "command_id": "c1", "by": "visitor", "time": "2026-11-23T10:00:00Z", "asset": "pump-101"}
+    inject = command | {"fault": "cavitation", "severity": 0.5, "over_s": 1}
+    async with running(plant, speed=20.0):
+        async with watching(url, topics.simulator_reply("+"), topics.simulator_catalogue) as (connection, heard):
+            await until(lambda: heard.on(topics.simulator_catalogue), "the catalogue")
+            for payload in (b"{", b"[]", b"\xff", json.dumps(inject).encode(), json.dumps(inject).encode()):
+                connection.publish(topics.simulator_command("inject"), payload)
+            replies = await until(
+                lambda: (all_ := heard.on(topics.simulator_reply("c1"))) and len(all_) == 2 and all_, "replies"
+            )
+            assert [json.loads(reply.payload)["ok"] for reply in replies] == [True, True]
+            wrong = inject | {"command_id": "c2", "asset": "pump-102"}
+            connection.publish(topics.simulator_command("inject"), json.dumps(wrong).encode())
+            (reply,) = await until(lambda: heard.on(topics.simulator_reply("c2")), "the refusal")
+            assert json.loads(reply.payload)["problem"] == "there is no machine 'pump-102'; possible: pump-101"
+        # whoever comes later sees the retained catalogue, with the active fault
+        async with watching(url, topics.simulator_catalogue) as (_, late):
+            await until(lambda: late.messages, "the retained catalogue")
+            assert late.messages[0].retained
+            catalogue = json.loads(late.messages[0].payload)
+        assert catalogue["assets"][0]["name"]["sv"] == "Cirkulationspump 101"
+        faults = {fault["fault"]: fault for fault in catalogue["assets"][0]["faults"]}
+        assert {name: fault["active"] for name, fault in faults.items()} == {"bearing-wear": False, "cavitation": True}
+        assert faults["bearing-wear"]["name"] == {"sv": "Lagerskada", "en": "Bearing wear"}
+
+
+async def test_a_retained_command_is_not_obeyed(plant: Plant, caplog: pytest.LogCaptureFixture) -> None:
+    topics, url = plant.topics, plant.sources["broker"].url
+    body = {"command_id": "old", "by": "x", "time": "2026-01-01T00:00:00Z", "asset": "pump-101", "fault": "cavitation"}
+    async with watching(url, topics.simulator_command("inject")) as (connection, heard):
+        connection.publish(topics.simulator_command("inject"), json.dumps(body).encode(), retain=True)
+        await until(lambda: heard.messages, "the command at the broker")
+    async with watching(url, topics.simulator_catalogue) as (_, heard), running(plant, speed=20.0):
+        await until(lambda: "a retained command is ignored" in caplog.text, "the warning")
+        catalogue = await until(lambda: heard.messages, "the catalogue")
+        assert not any(fault["active"] for fault in json.loads(catalogue[-1].payload)["assets"][0]["faults"])
+
+
+async def test_opcua_goes_on_while_the_broker_is_away(plant: Plant, mosquitto: Any) -> None:
+    async with running(plant, speed=20.0) as client:
+        seen = OpcuaWatcher()
+        await seen.subscribe(client, [await node(client, "speed")], queue=100)
+        await until(lambda: len(seen.seen.get("pump-101.speed", [])) > 5, "rows")
+        mosquitto.stop()
+        before = len(seen.seen["pump-101.speed"])
+        await until(lambda: len(seen.seen["pump-101.speed"]) > before + 40, "rows without a broker")
+        mosquitto.start()
+        topics = plant.topics
+        async with watching(mosquitto.url, "plant/#", topics.simulator_catalogue) as (_, heard):
+            await until(lambda: heard.on("plant/hall-1/pump-101"), "rows after the broker's return")
+            await until(lambda: heard.on(topics.simulator_catalogue), "the catalogue, which the broker had forgotten")
