@@ -130,8 +130,8 @@ def table(found: Evaluation) -> str:
         f"{found.model} version {found.version}: {found.rows} rows judged, {c.anomalous} of them labelled anomalous",
         "",
         f"{'':<22}{'F1':>8}{'FAR %':>8}{'MAR %':>8}{'ROC AUC':>9}",
-        f"{'this model':<22}{c.f1:>8.3f}{100 * c.false_alarm_rate:>8.1f}{100 * c.missed_rate:>8.1f}{found.auc:>9.3f}",
-        f"{'every row anomalous':<22}{c.floor_f1:>8.3f}{100.0:>8.1f}{0.0:>8.1f}{0.5:>9.3f}",
+        _figures("this model", c.f1, c.false_alarm_rate, c.missed_rate, found.auc),
+        _figures("every row anomalous", c.floor_f1, 1.0, 0.0, 0.5),
         "",
     ]
     for event in found.events:
@@ -216,3 +216,9 @@ def _noticed(event: Event) -> str:
     else:
         alarm = "an alarm from before still stood" if event.standing else "no alarm"
     return f"detected after {event.detected_s:.0f} s, {alarm}"
+
+
+def _figures(name: str, f1: float, false_alarm_rate: float, missed_rate: float, auc: float) -> str:
+    line = f"{name:<22}{f1:>8.3f}{100 * false_alarm_rate:>8.1f}{100 * missed_rate:>8.1f}{auc:>9.3f}"
+    # a figure that the labels do not allow, such as the missed rate of a healthy recording
+    return line.replace("nan", "  –")
