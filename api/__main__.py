@@ -26,7 +26,6 @@ def main() -> int:
         plant = load_plant(arguments.plant, os.environ)
         listener = listen(arguments.host, arguments.port)
         settings = Settings.load(plant)
-        logging.getLogger("api").info("serving http://%s:%d", arguments.host, listener.getsockname()[1])
         asyncio.run(serve(plant, settings, listener))
     except KullagerError as error:
         print(error, file=sys.stderr)

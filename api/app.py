@@ -77,5 +77,6 @@ def _schema(api: FastAPI) -> dict[str, Any]:
         description="Reading is open. Changing needs `Authorization: Bearer TOKEN`. Errors are RFC 9457 problem details.",
         routes=api.routes,
     )
+    problems.document(schema)
     schema["paths"] = {f"/api{path}": item for path, item in schema["paths"].items()}
     return schema

@@ -15,9 +15,12 @@ from starlette.exceptions import HTTPException
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
+JSON: Final = "application/json"
 
 
 class FieldProblem(BaseModel):
+    """One field of a request that is wrong, and how."""
+
     field: str = Field(examples=["query.points"])
     detail: str = Field(examples=["Input should be greater than or equal to 10"])
 
@@ -44,7 +47,6 @@ def answers(**examples: str) -> dict[int | str, dict[str, Any]]:
     """The error answers of a route for its documentation: `answers(_404="there is no asset 'pump-9'")`."""
     return {
         (status := int(key.removeprefix("_"))): {
-            "model": ProblemDetails,
             "description": HTTPStatus(status).phrase,
             "content": {
                 MEDIA_TYPE: {
@@ -55,6 +57,20 @@ def answers(**examples: str) -> dict[int | str, dict[str, Any]]:
         }
         for key, detail in examples.items()
     }
+
+
+def document(schema: dict[str, Any]) -> None:
+    """Put the problem details into an OpenAPI schema, also where FastAPI has described its own validation error."""
+    components = schema.setdefault("components", {}).setdefault("schemas", {})
+    problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+    components |= problem.pop("$defs")
+    components["ProblemDetails"] = problem
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components.pop(unused, None)
+    for item in schema["paths"].values():
+        for operation in item.values():
+            if JSON in operation["responses"].get("422", {}).get("content", {}):
+                operation["responses"] |= {str(k): v for k, v in answers(_422="what is wrong, field by field").items()}
 
 
 def install(app: FastAPI) -> None:

@@ -110,8 +110,9 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                # Vite names files below assets/ by their content
-                hashed = scope["path"].startswith("/assets/") and message["status"] == 200
+                # Vite names files below assets/ by their content; the page itself answers at other paths there
+                page = headers.get("content-type", "").startswith("text/html")
+                hashed = scope["path"].startswith("/assets/") and message["status"] == 200 and not page
                 headers.setdefault("cache-control", "public, max-age=31536000, immutable" if hashed else "no-cache")
             await send(message)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -21,6 +22,8 @@ from api.store import Store, open_engine
 from api.stream import EventStream
 from edge.contracts.errors import KullagerError
 from edge.contracts.plant import Plant, source_password
+
+logger = logging.getLogger(__name__)
 
 STOP_WITHIN_S: Final = 3
 
@@ -97,6 +100,7 @@ async def serve(plant: Plant, settings: Settings, listener: socket.socket) -> No
             server_header=False,
             timeout_graceful_shutdown=STOP_WITHIN_S,
         )
+        logger.info("serving http://%s:%d", *listener.getsockname()[:2])
         async with asyncio.TaskGroup() as tasks:
             taking_in = tasks.create_task(ingest.run(), name="ingest")
             await Server(config, stream).serve(sockets=[listener])

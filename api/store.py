@@ -214,7 +214,7 @@ class Store:
 
     def _fresh(self, connection: Connection, arrived: Sequence[Result], ids: dict[Journal, int]) -> list[Result]:
         """The results that are not stored yet, each once. The database itself is asked: it cannot be wrong about itself."""
-        unique = {(r.identity.edge, r.identity.journal, r.identity.seq): r for r in reversed(arrived)}
+        unique = {(r.identity.edge, r.identity.journal, r.identity.seq): r for r in arrived}
         wanted: dict[Journal, list[int]] = defaultdict(list)
         for edge, journal, seq in unique:
             wanted[edge, journal].append(seq)
@@ -224,7 +224,7 @@ class Store:
                 stored = sql.select(results.c.seq).where(results.c.journal_id == ids[edge, journal], results.c.seq.in_(some))
                 for seq in connection.scalars(stored):
                     del unique[edge, journal, seq]
-        return list(reversed(unique.values()))
+        return list(unique.values())
 
     def _write_results(self, connection: Connection, fresh: Sequence[Result], ids: dict[Journal, int]) -> list[Event]:
         if not fresh:

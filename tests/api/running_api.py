@@ -1,0 +1,134 @@
+"""`python -m api run` as a process of its own, and what tests need to talk to it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 30.0
+TOKEN = "the-operator-of-the-tests"  # noqa: S105  # a test's
+T = TypeVar("T")
+
+
+async def until(look: Callable[[], Awaitable[T]], limit_s: float = LIMIT_S) -> T:
+    """The first true answer of `look`."""
+    last: Any = None
+    try:
+        async with asyncio.timeout(limit_s):
+            while not (last := await look()):  # noqa: ASYNC110  # what is waited for is in another process
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"did not come true within {limit_s} s; the last answer was {last!r}") from None
+    return last  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class StreamEvent:
+    kind: str
+    event_id: int
+    data: str
+
+
+class RunningApi:
+    """Start and stop it as often as a test needs; its state stays in `home`."""
+
+    def __init__(self, plant: Path, port: int, home: Path, **environment: str) -> None:
+        self.home, self.url = home, f"http://127.0.0.1:{port}"
+        self._plant, self._port = plant, port
+        self._environment = {**os.environ, "KULLAGER_HOME": str(home), "KULLAGER_OPERATOR_TOKEN": TOKEN, **environment}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.log = home.parent / "api.log"
+        self.client = httpx.AsyncClient(base_url=self.url, timeout=LIMIT_S, trust_env=False)
+        self.operator = {"Authorization": f"Bearer {TOKEN}"}
+
+    async def start(self) -> None:
+        arguments = [sys.executable, "-W", "error", "-m", "api", "run", "--plant", str(self._plant), "--port", str(self._port)]
+        with self.log.open("ab") as log:
+            # its end is waited for in a thread
+            self._process = subprocess.Popen(  # noqa: ASYNC220
+                arguments, cwd=ROOT, env=self._environment, stderr=log
+            )
+        await until(self._is_up)
+
+    async def _is_up(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"the api ended at its start:\n{self.log.read_text()}"
+        try:
+            return (await self.client.get("/healthz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Its exit code."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        process.send_signal(number)
+        return await asyncio.to_thread(process.wait, LIMIT_S)
+
+    async def close(self) -> None:
+        if self._process is not None:
+            await self.stop(signal.SIGKILL)
+        await self.client.aclose()
+
+    async def get(self, path: str, **parameters: str | int) -> Any:
+        answer = await self.client.get(f"/api/v1{path}", params=parameters)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        return await self.client.post(f"/api/v1{path}", json=body, headers=self.operator)
+
+    async def status(self) -> Any:
+        return await self.get("/status")
+
+    async def numbers(self, asset: str = "pump-101") -> list[int]:
+        """The journal numbers of all assessments of an asset."""
+        items = (await self.get(f"/assets/{asset}/assessments", points=10_000))["items"]
+        return [item["seq"] for item in items]
+
+    async def until_contiguous(self, number: int) -> Any:
+        async def look() -> Any:
+            status = await self.status()
+            reached = [journal["contiguous"] for journal in status["journals"]]
+            return status if reached and max(reached) >= number else None
+
+        return await until(look)
+
+    @asynccontextmanager
+    async def stream(self, last_event_id: int | None = None) -> AsyncIterator[AsyncIterator[StreamEvent]]:
+        headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
+        async with self.client.stream("GET", "/api/v1/stream", headers=headers) as answer:
+            assert answer.status_code == 200
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            lines = answer.aiter_lines()
+            assert (await anext(lines)).startswith(":")
+            events = _events(lines)
+            try:
+                yield events
+            finally:
+                await events.aclose()
+
+
+async def _events(lines: AsyncIterator[str]) -> Any:
+    fields: dict[str, str] = {}
+    async for line in lines:
+        if line and not line.startswith(":"):
+            key, _, value = line.partition(": ")
+            fields[key] = value
+        elif "data" in fields:
+            yield StreamEvent(fields["event"], int(fields["id"]), fields["data"])
+            fields = {}
+
+
+async def take(events: AsyncIterator[StreamEvent], count: int) -> list[StreamEvent]:
+    async with asyncio.timeout(LIMIT_S):
+        return [await anext(events) for _ in range(count)]

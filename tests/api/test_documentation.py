@@ -1,0 +1,36 @@
+"""The documentation and the routes are held together."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.app import create_api
+
+README = Path(__file__).parents[2] / "api/README.md"
+
+
+def operations() -> list[tuple[str, dict[str, Any]]]:
+    paths = create_api().openapi()["paths"]
+    return [(f"{method.upper()} {path}", operation) for path, item in paths.items() for method, operation in item.items()]
+
+
+def test_the_readme_lists_every_route_and_no_other() -> None:
+    documented = set(re.findall(r"^\| `((?:GET|POST|DELETE) /[^`]*)`", README.read_text(encoding="utf-8"), re.MULTILINE))
+    outside = {"GET /healthz", "GET /api/v1/openapi.json", "GET /api/v1/docs"}
+    assert documented == {name for name, _ in operations()} | outside
+
+
+@pytest.mark.parametrize(("name", "operation"), operations())
+def test_every_route_has_an_example_and_documented_errors(name: str, operation: dict[str, Any]) -> None:
+    assert operation["summary"]
+    success = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+    assert any("example" in content for answer in success for content in answer["content"].values()), name
+    errors = {status: answer for status, answer in operation["responses"].items() if not status.startswith("2")}
+    for status, answer in errors.items():
+        (media_type,) = answer["content"]
+        assert media_type == "application/problem+json", f"{name} {status}"
+        assert answer["content"][media_type]["example"]["status"] == int(status)
+    if operation.get("parameters") or "requestBody" in operation:
+        assert errors, name

@@ -1,0 +1,103 @@
+"""What operators and visitors change: alarms at their edge, faults in the simulator."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.api.running_api import RunningApi, until
+from tests.api.scripted_edge import START, ScriptedEdge, alarm
+
+
+@pytest.fixture
+async def open_alarm(api: RunningApi, scripted_edge: ScriptedEdge) -> str:
+    scripted_edge.publish(alarm("pump-101", "alarm-1", 0))
+    scripted_edge.publish_status()
+    await api.until_contiguous(1)
+    return "/alarms/alarm-1"
+
+
+async def test_an_acknowledgement_goes_to_the_edge_and_comes_back(
+    api: RunningApi, scripted_edge: ScriptedEdge, open_alarm: str
+) -> None:
+    answer = await api.post(f"{open_alarm}/acknowledge", {"comment": "seen"})
+    assert answer.status_code == 200
+    assert (answer.json()["state"], answer.json()["by"], answer.json()["comment"]) == (
+        "active-acknowledged",
+        "operator",
+        "seen",
+    )
+    (verb, command) = scripted_edge.alarm_commands[0]
+    assert (verb, command.alarm_id, command.by, command.comment) == ("acknowledge", "alarm-1", "operator", "seen")
+    detail = await api.get(open_alarm)
+    assert detail["alarm"] == answer.json()
+    assert [change["state"] for change in detail["history"]] == ["active-unacknowledged", "active-acknowledged"]
+
+    assert (await api.post(f"{open_alarm}/shelve", {"duration_s": 60})).json()["state"] == "shelved"
+    (_, command) = scripted_edge.alarm_commands[1]
+    assert command.shelved_until == command.time + 60_000_000_000
+    assert (await api.post(f"{open_alarm}/shelve", {"until": "2026-11-23T11:00:00+01:00"})).status_code == 200
+    assert scripted_edge.alarm_commands[2][1].shelved_until == START
+    assert (await api.post(f"{open_alarm}/unshelve", {})).status_code == 200
+    assert (await api.post(f"{open_alarm}/comment", {"comment": "ordered"})).json()["comment"] == "ordered"
+    assert [verb for verb, _ in scripted_edge.alarm_commands] == ["acknowledge", "shelve", "shelve", "unshelve", "comment"]
+
+
+async def test_an_edge_that_says_no_or_nothing(api: RunningApi, scripted_edge: ScriptedEdge, open_alarm: str) -> None:
+    scripted_edge.answer = lambda _verb: "an alarm that is normal cannot take 'acknowledge'"
+    refused = await api.post(f"{open_alarm}/acknowledge", {})
+    assert (refused.status_code, refused.json()["detail"]) == (409, "an alarm that is normal cannot take 'acknowledge'")
+    scripted_edge.answer = lambda _verb: None
+    unanswered = await api.post(f"{open_alarm}/acknowledge", {})
+    assert unanswered.status_code == 504
+    assert "edge-1" in unanswered.json()["detail"]
+    assert unanswered.headers["content-type"] == "application/problem+json"
+
+
+async def test_visitors_may_read_but_not_change(api: RunningApi, scripted_edge: ScriptedEdge, open_alarm: str) -> None:
+    path = f"/api/v1{open_alarm}/acknowledge"
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic b3A6eA=="}):
+        answer = await api.client.post(path, json={}, headers=headers)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+        assert "KULLAGER_OPERATOR_TOKEN" in answer.json()["detail"]
+    form = await api.client.post(path, content="{}", headers={**api.operator, "Content-Type": "text/plain"})
+    assert form.status_code == 415
+    assert scripted_edge.alarm_commands == []
+
+
+async def test_in_a_demo_every_visitor_may_break_and_repair(api: RunningApi, scripted_edge: ScriptedEdge) -> None:
+    fault = {"asset": "pump-101", "fault": "bearing-wear", "severity": 0.5, "over_s": 10}
+    nobody_there = await api.client.post("/api/v1/simulator/faults", json=fault)
+    assert nobody_there.status_code == 503
+    scripted_edge.publish_catalogue()
+
+    async def faults() -> object:
+        return (await api.get("/simulator/faults"))["items"]
+
+    assert await until(faults) == [
+        {"asset": "pump-101", "fault": "bearing-wear", "name": {"sv": "Lagerslitage", "en": "Bearing wear"}, "active": False}
+    ]
+    assert (await api.client.post("/api/v1/simulator/faults", json=fault)).status_code == 202
+    assert (await api.client.delete("/api/v1/simulator/faults/pump-101")).status_code == 202
+    assert [verb for verb, _ in scripted_edge.simulator_commands] == ["inject", "repair"]
+    sent = scripted_edge.simulator_commands[0][1]
+    assert {key: sent[key] for key in fault} == fault
+    for wrong in ({"asset": "pump-9"}, {"fault": "rust"}):
+        assert (await api.client.post("/api/v1/simulator/faults", json={**fault, **wrong})).status_code == 404
+
+
+async def test_elsewhere_the_simulator_needs_the_operator(
+    api: RunningApi, scripted_edge: ScriptedEdge, demo_plant: Path
+) -> None:
+    text = demo_plant.read_text()  # noqa: ASYNC240  # a small file
+    demo_plant.write_text(text.replace("demo = true", "demo = false"))  # noqa: ASYNC240
+    await api.stop()
+    await api.start()
+    scripted_edge.publish_catalogue()
+    path = "/api/v1/simulator/faults/pump-101"
+    assert (await api.client.delete(path)).status_code == 401
+
+    async def accepted() -> bool:
+        return (await api.client.delete(path, headers=api.operator)).status_code == 202
+
+    await until(accepted)
