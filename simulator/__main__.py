@@ -138,12 +138,20 @@ def _asset(options: argparse.Namespace, plant: Plant) -> str:
 async def _until_stopped(work: Coroutine[Any, Any, None]) -> int:
     """Run `work` to its end, or until SIGINT or SIGTERM, after which everything is closed in order."""
     task = asyncio.create_task(work, name="simulator")
+    received: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        received.append(number)
+        task.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, stop, number)
     try:
         await task
     except asyncio.CancelledError:
-        logging.getLogger(__name__).info("stopped")
+        if not received:
+            raise
+        logging.getLogger("simulator").info("stopped by %s", received[0].name)
     return 0
 
 

@@ -12,7 +12,7 @@ from simulator.stage import open_stage
 
 logger = logging.getLogger(__name__)
 
-LONGEST_LAG_S: Final = 10.0
+FURTHEST_OFF_S: Final = 10.0
 
 
 async def run(plant: Plant, environ: Mapping[str, str], *, seed: int, speed: float) -> None:
@@ -20,16 +20,18 @@ async def run(plant: Plant, environ: Mapping[str, str], *, seed: int, speed: flo
     site = SimulatedSite(plant, seed)
     for asset in site.missing:
         logger.warning("%s is not simulated: there is no machine of class '%s'", asset, plant.assets[asset].asset_class)
+    longest_period_s = max(plant.assets[asset].period_s for asset in site.assets)
     async with open_stage(plant, site, environ) as stage:
-        started, began = time.monotonic(), time.time_ns()
+        began = time.time_ns()
         rows = site.rows(began)
         while True:
             row = next(rows)
-            wait = (row.time - began) / 1e9 / speed - (time.monotonic() - started)
-            if wait < -LONGEST_LAG_S:
-                # the computer slept: a row of the past would be a lie, so the machines go on from now
-                logger.warning("%.0f s behind the clock: the machines go on from now", -wait)
-                started, began = time.monotonic(), time.time_ns()
+            # by the wall clock, as the rows' times are: a monotonic clock stands still while a computer sleeps
+            wait = (row.time - began) / 1e9 / speed - (time.time_ns() - began) / 1e9
+            if not -FURTHEST_OFF_S < wait < longest_period_s + FURTHEST_OFF_S:
+                # the computer slept, or its clock was set: a row of another time would be a lie
+                logger.warning("the machines are %.0f s off the clock and go on from now", abs(wait))
+                began = time.time_ns()
                 rows = site.rows(began)
                 continue
             await asyncio.sleep(max(wait, 0.0))

@@ -184,7 +184,7 @@ class OpcuaServer:
                 few = len(arguments) < 3
                 return ua.StatusCode(ua.StatusCodes.BadArgumentsMissing if few else ua.StatusCodes.BadTooManyArguments)
             fault, severity, over_s = (argument.Value for argument in arguments)
-            if not (isinstance(fault, str) and isinstance(severity, int | float) and isinstance(over_s, int | float)):
+            if not isinstance(fault, str) or not all(type(number) in (int, float) for number in (severity, over_s)):
                 return ua.StatusCode(ua.StatusCodes.BadInvalidArgument)
             try:
                 self._site.inject(asset, fault, float(severity), float(over_s))

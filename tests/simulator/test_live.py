@@ -98,27 +98,24 @@ async def test_a_fault_injected_by_method_is_seen_and_listed_and_repaired(plant:
         await until(lambda: vibration() < 3.0 and active() == [], "repair")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "status"),
-    [
-        (("rust", 1.0, 5.0), "BadInvalidArgument"),
-        (("bearing-wear", 1.5, 5.0), "BadInvalidArgument"),
-        (("bearing-wear", float("nan"), 5.0), "BadInvalidArgument"),
-        (("bearing-wear", "much", 5.0), "BadInvalidArgument"),
-        (("bearing-wear",), "BadArgumentsMissing"),
-        (("bearing-wear", 1.0, 5.0, 1.0), "BadTooManyArguments"),
-    ],
-)
-async def test_a_wrong_call_is_refused(server: Client, arguments: tuple[Any, ...], status: str) -> None:
-    index = await server.get_namespace_index(URI)
-    with pytest.raises(ua.UaStatusCodeError, match=status):
-        await server.get_node(ua.NodeId("pump-101", index)).call_method(f"{index}:InjectFault", *arguments)
+WRONG_CALLS = [
+    (("rust", 1.0, 5.0), "BadInvalidArgument"),
+    (("bearing-wear", 1.5, 5.0), "BadInvalidArgument"),
+    (("bearing-wear", float("nan"), 5.0), "BadInvalidArgument"),
+    (("bearing-wear", "much", 5.0), "BadInvalidArgument"),
+    (("bearing-wear", True, 5.0), "BadInvalidArgument"),
+    (("bearing-wear",), "BadArgumentsMissing"),
+    (("bearing-wear", 1.0, 5.0, 1.0), "BadTooManyArguments"),
+]
 
 
-@pytest.fixture
-async def server(plant: Plant) -> AsyncIterator[Client]:
+async def test_wrong_calls_are_refused(plant: Plant) -> None:
+    # one server for all of them: it takes seconds to start
     async with running(plant) as client:
-        yield client
+        index = await client.get_namespace_index(URI)
+        for arguments, status in WRONG_CALLS:
+            with pytest.raises(ua.UaStatusCodeError, match=status):
+                await client.get_node(ua.NodeId("pump-101", index)).call_method(f"{index}:InjectFault", *arguments)
 
 
 async def test_commands_over_mqtt_and_a_catalogue_that_is_kept(plant: Plant) -> None:
