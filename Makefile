@@ -1,0 +1,45 @@
+# make demo    everything in .venv, the default model, and four processes with a live dashboard on http://localhost:8000
+# make test    everything the tests need (Debian packages, too, when root), and all tests; PYTEST_ADDOPTS adds options
+# make check   formatting, lint, types, and who may import whom
+# make bench   what things cost, as ratios in one run
+# make lock    requirements/*.lock from pyproject.toml; UPGRADE=1 moves to newer versions
+# make clean   removes what make has made: .venv, the built dashboard, caches; the plant's state in .kullager stays
+#
+# PORT=8001 moves the demo's page; PYTHON=/path/to/python3.11 chooses the interpreter.
+
+SHELL := /bin/bash
+PORT ?= 8000
+BIN := .venv/bin
+SETUP := requirements/setup.sh
+export PYTHON
+
+.PHONY: demo test check bench lock clean dashboard
+
+demo:
+	@$(SETUP) demo dashboard && exec $(BIN)/python -m simulator.demo --port $(PORT)
+
+test:
+	@$(SETUP) system dev dashboard
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+check:
+	@$(SETUP) dev dashboard
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	.venv/npm --prefix api/dashboard run check
+
+dashboard:
+	@$(SETUP) dashboard
+
+bench:
+	@$(SETUP) dev
+
+lock:
+	@$(SETUP) uv
+	requirements/lock.sh $(BIN)/uv
+
+clean:
+	rm -rf .venv api/dashboard/{dist,node_modules} .coverage .{mypy,ruff,pytest,import_linter}_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
