@@ -4,12 +4,13 @@ import argparse
 import asyncio
 import logging
 import os
+import socket
 import sys
 from pathlib import Path
 
-from api.server import Settings, listen, serve
+from api.server import Settings, listen, serve, stop_at_signal
 from edge.contracts.errors import KullagerError
-from edge.contracts.plant import load_plant
+from edge.contracts.plant import Plant, load_plant
 
 
 def main() -> int:
@@ -24,13 +25,18 @@ def main() -> int:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     try:
         plant = load_plant(arguments.plant, os.environ)
-        listener = listen(arguments.host, arguments.port)
-        settings = Settings.load(plant)
-        asyncio.run(serve(plant, settings, listener))
+        with listen(arguments.host, arguments.port) as listener:
+            asyncio.run(_run(plant, Settings.load(plant), listener))
     except KullagerError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+async def _run(plant: Plant, settings: Settings, listener: socket.socket) -> None:
+    stop = asyncio.Event()
+    stop_at_signal(stop)
+    await serve(plant, settings, listener, stop)
 
 
 if __name__ == "__main__":

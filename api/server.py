@@ -50,39 +50,33 @@ class Settings:
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; raises `KullagerError` in words where the port is taken or the address is not ours."""
+    if not 0 <= port <= 65535:
+        raise KullagerError(f"--port: {port} should be a number from 0 to 65535")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=512)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise KullagerError(f"cannot listen on {host}:{port}: {reason}; choose another one with --host and --port") from None
+    except OSError as error:
+        raise KullagerError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another one with --host and --port"
+        ) from None
 
 
 class Server(uvicorn.Server):
-    """uvicorn, but a signal ends it with exit code 0, and ends the open streams, which would never end by themselves."""
-
-    def __init__(self, config: uvicorn.Config, stream: EventStream) -> None:
-        super().__init__(config)
-        self._stream = stream
+    """uvicorn, which leaves signals to the process: it would end by the signal itself and not with exit code 0."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.stop)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
-
-    def stop(self) -> None:
-        self.should_exit = True
-        self._stream.close()
+        yield
 
 
-async def serve(plant: Plant, settings: Settings, listener: socket.socket) -> None:
-    """Run until SIGINT or SIGTERM."""
+def stop_at_signal(stop: asyncio.Event) -> None:
+    """Let SIGINT and SIGTERM set `stop`."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+async def serve(plant: Plant, settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Run until `stop` is set."""
     store = Store(open_engine(settings.database_url))
     try:
         stream = EventStream(store)
@@ -103,7 +97,13 @@ async def serve(plant: Plant, settings: Settings, listener: socket.socket) -> No
         logger.info("serving http://%s:%d", *listener.getsockname()[:2])
         async with asyncio.TaskGroup() as tasks:
             taking_in = tasks.create_task(ingest.run(), name="ingest")
-            await Server(config, stream).serve(sockets=[listener])
+            server = Server(config)
+            serving = tasks.create_task(server.serve(sockets=[listener]), name="server")
+            await stop.wait()
+            # streams never end by themselves: the server would wait for them
+            stream.close()
+            server.should_exit = True
+            await serving
             taking_in.cancel()
     finally:
         store.close()

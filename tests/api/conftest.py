@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from edge.contracts.plant import load_plant
-from tests.api.running_api import ROOT, RunningApi
+from tests.api.running_api import ROOT, ApiProcess, RunningApi
 from tests.api.scripted_edge import ScriptedEdge
 from tests.conftest import Mosquitto
 
@@ -19,6 +19,14 @@ async def api(demo_plant: Path, free_port: Callable[[], int], tmp_path: Path) ->
     await running.start()
     yield running
     await running.close()
+
+
+@pytest_asyncio.fixture
+async def api_process(demo_plant: Path, free_port: Callable[[], int], tmp_path: Path) -> AsyncIterator[ApiProcess]:
+    process = ApiProcess(demo_plant, free_port(), tmp_path / "home")
+    await process.start()
+    yield process
+    await process.close()
 
 
 @pytest_asyncio.fixture

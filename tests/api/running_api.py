@@ -1,4 +1,4 @@
-"""`python -m api run` as a process of its own, and what tests need to talk to it."""
+"""A running api, and what tests need to talk to it."""
 
 import asyncio
 import os
@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+
+from api.server import Settings, listen, serve
+from edge.contracts.plant import load_plant
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 30.0
@@ -39,45 +42,39 @@ class StreamEvent:
 
 
 class RunningApi:
-    """Start and stop it as often as a test needs; its state stays in `home`."""
+    """Start and stop it as often as a test needs; its state stays in `home`. This one is a task beside the test."""
 
     def __init__(self, plant: Path, port: int, home: Path, **environment: str) -> None:
-        self.home, self.url = home, f"http://127.0.0.1:{port}"
-        self._plant, self._port = plant, port
-        self._environment = {**os.environ, "KULLAGER_HOME": str(home), "KULLAGER_OPERATOR_TOKEN": TOKEN, **environment}
-        self._process: subprocess.Popen[bytes] | None = None
-        self.log = home.parent / "api.log"
+        self.plant, self.port, self.home, self.url = plant, port, home, f"http://127.0.0.1:{port}"
+        self.environment = {"KULLAGER_HOME": str(home), "KULLAGER_OPERATOR_TOKEN": TOKEN, **environment}
         self.client = httpx.AsyncClient(base_url=self.url, timeout=LIMIT_S, trust_env=False)
         self.operator = {"Authorization": f"Bearer {TOKEN}"}
+        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        arguments = [sys.executable, "-W", "error", "-m", "api", "run", "--plant", str(self._plant), "--port", str(self._port)]
-        with self.log.open("ab") as log:
-            # its end is waited for in a thread
-            self._process = subprocess.Popen(  # noqa: ASYNC220
-                arguments, cwd=ROOT, env=self._environment, stderr=log
-            )
+        plant = load_plant(self.plant, self.environment)
+        settings = Settings.load(plant, self.environment)
+        self._stop = asyncio.Event()
+        listener = listen("127.0.0.1", self.port)
+        self._task = asyncio.create_task(serve(plant, settings, listener, self._stop), name="the api")
         await until(self._is_up)
 
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._stop.set()
+            await asyncio.wait_for(self._task, LIMIT_S)
+            self._task = None
+
+    async def close(self) -> None:
+        await self.client.aclose()
+        await self.stop()
+
     async def _is_up(self) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, f"the api ended at its start:\n{self.log.read_text()}"
+        assert self._task is None or not self._task.done(), self._task
         try:
             return (await self.client.get("/healthz")).status_code == 200
         except httpx.TransportError:
             return False
-
-    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Its exit code."""
-        assert self._process is not None
-        process, self._process = self._process, None
-        process.send_signal(number)
-        return await asyncio.to_thread(process.wait, LIMIT_S)
-
-    async def close(self) -> None:
-        if self._process is not None:
-            await self.stop(signal.SIGKILL)
-        await self.client.aclose()
 
     async def get(self, path: str, **parameters: str | int) -> Any:
         answer = await self.client.get(f"/api/v1{path}", params=parameters)
@@ -116,6 +113,46 @@ class RunningApi:
                 yield events
             finally:
                 await events.aclose()
+
+
+class ApiProcess(RunningApi):
+    """The same as `python -m api run`, a process of its own."""
+
+    def __init__(self, plant: Path, port: int, home: Path, **environment: str) -> None:
+        super().__init__(plant, port, home, **environment)
+        self.log = home.parent / "api.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        arguments = [sys.executable, "-W", "error", "-m", "api", "run", "--plant", str(self.plant), "--port", str(self.port)]
+        with self.log.open("ab") as log:
+            # its end is waited for in a thread
+            self._process = subprocess.Popen(  # noqa: ASYNC220
+                arguments, cwd=ROOT, env={**os.environ, **self.environment}, stderr=log
+            )
+        await until(self._is_up)
+
+    async def end(self, number: signal.Signals) -> int:
+        """Its exit code after this signal."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        process.send_signal(number)
+        return await asyncio.to_thread(process.wait, LIMIT_S)
+
+    async def stop(self) -> None:
+        if self._process is not None:
+            await self.end(signal.SIGTERM)
+
+    async def close(self) -> None:
+        await self.client.aclose()
+        if self._process is not None:
+            await self.end(signal.SIGKILL)
+
+    async def _is_up(self) -> bool:
+        assert self._process is not None
+        code = self._process.poll()
+        assert code is None, f"the api ended at its start with {code}:\n{self.log.read_text()}"
+        return await super()._is_up()
 
 
 async def _events(lines: AsyncIterator[str]) -> Any:

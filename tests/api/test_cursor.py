@@ -1,7 +1,7 @@
 """The cursor against the plainest thing that can be right: a set of numbers."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.cursor import JournalCursor, Span
@@ -15,6 +15,7 @@ EVENTS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=60))
 def test_it_agrees_with_a_set(events: list[tuple[str, int]]) -> None:
     cursor, present, announced = JournalCursor(), set[int](), 0

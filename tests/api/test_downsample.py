@@ -1,7 +1,7 @@
 """A thinned history looks like the whole one."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -10,6 +10,7 @@ from tests.api.running_api import RunningApi
 from tests.api.scripted_edge import ScriptedEdge, assessment
 
 
+@settings(deadline=None)
 @given(
     hnp.arrays(np.float64, st.integers(1, 400), elements=st.one_of(st.floats(0, 10), st.just(np.nan))),
     st.integers(10, 100),

@@ -4,7 +4,7 @@ import asyncio
 import signal
 
 from edge.contracts.alarm import AlarmState
-from tests.api.running_api import RunningApi, until
+from tests.api.running_api import ApiProcess, RunningApi, until
 from tests.api.scripted_edge import ScriptedEdge, alarm, assessment
 from tests.conftest import Mosquitto
 
@@ -79,18 +79,20 @@ async def test_a_wiped_journal_leaves_a_named_loss_and_no_endless_questions(
     assert (loss["journal"], loss["first"], loss["last"], loss["reason"]) == (old, 1, 1, "journal-replaced")
 
 
-async def test_a_restart_of_the_api_loses_and_doubles_nothing(api: RunningApi, scripted_edge: ScriptedEdge) -> None:
+async def test_killing_and_restarting_the_api_loses_and_doubles_nothing(
+    api_process: ApiProcess, scripted_edge: ScriptedEdge
+) -> None:
     scripted_edge.publish(*(assessment("pump-101", second) for second in range(10)))
     scripted_edge.append(assessment("pump-101", 10))
     scripted_edge.publish(assessment("pump-101", 11), alarm("pump-101", "alarm-1", 12))
-    assert await api.stop(signal.SIGKILL) != 0
+    assert await api_process.end(signal.SIGKILL) != 0
     for second in range(13, 20):
         scripted_edge.append(assessment("pump-101", second))
-    await api.start()
+    await api_process.start()
     scripted_edge.publish(assessment("pump-101", 20))
-    status = await api.until_contiguous(21)
-    assert await api.numbers() == [seq for seq in range(1, 22) if seq != 13]
-    assert [item["seq"] for item in (await api.get("/alarms"))["items"]] == [13]
+    status = await api_process.until_contiguous(21)
+    assert await api_process.numbers() == [seq for seq in range(1, 22) if seq != 13]
+    assert [item["seq"] for item in (await api_process.get("/alarms"))["items"]] == [13]
     assert status["losses"] == []
 
 

@@ -1,56 +1,73 @@
 """The process: its start, its end, its secrets, and the dashboard's files."""
 
-import os
 import signal
+import socket
 import stat
-import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from api.__main__ import main
 from api.app import create_app
-from tests.api.running_api import ROOT, RunningApi
+from tests.api.running_api import ROOT, TOKEN, ApiProcess
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_it_stops_cleanly_although_a_stream_is_open(api: RunningApi, number: signal.Signals) -> None:
-    async with api.stream() as events:
-        code = await api.stop(number)
+async def test_it_stops_cleanly_although_a_stream_is_open(api_process: ApiProcess, number: signal.Signals) -> None:
+    async with api_process.stream() as events:
+        code = await api_process.end(number)
         assert code == 0
         assert await anext(events, None) is None
-    assert "Traceback" not in api.log.read_text()
-    assert "Cancel" not in api.log.read_text()
+    assert "Traceback" not in api_process.log.read_text()
+    assert "Cancel" not in api_process.log.read_text()
 
 
-def run(plant: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "api", "run", "--plant", str(plant), *arguments]
-    environ = {**os.environ, **environment}
-    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False)
+@pytest.fixture
+def taken_port() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield str(listener.getsockname()[1])
 
 
-async def test_what_an_operator_did_wrong_is_one_sentence(api: RunningApi, demo_plant: Path, tmp_path: Path) -> None:
-    port = api.url.rpartition(":")[2]
-    for result, names in (
-        (run(demo_plant, "--port", port), port),
-        (run(tmp_path / "none.toml"), "none.toml"),
-        (run(demo_plant, "--port", "0", KULLAGER_DATABASE_URL="nonsense"), "KULLAGER_DATABASE_URL"),
-        (run(demo_plant, "--port", "0", KULLAGER_OPERATOR_TOKEN="short"), "KULLAGER_OPERATOR_TOKEN"),  # noqa: S106
-    ):
-        assert result.returncode == 2
-        assert names in result.stderr
-        assert "Traceback" not in result.stderr
-        assert len(result.stderr.strip().splitlines()) == 1
+@pytest.mark.parametrize(
+    ("arguments", "environment", "names"),
+    [
+        (["--port", "{taken_port}"], {}, "{taken_port}"),
+        (["--port", "70000"], {}, "70000"),
+        (["--host", "192.0.2.1"], {}, "192.0.2.1"),
+        (["--plant", "none.toml"], {}, "none.toml"),
+        ([], {"KULLAGER_DATABASE_URL": "nonsense"}, "KULLAGER_DATABASE_URL"),
+        ([], {"KULLAGER_DATABASE_URL": "sqlite:////proc/none/api.sqlite"}, "/proc/none"),
+        ([], {"KULLAGER_OPERATOR_TOKEN": "short"}, "KULLAGER_OPERATOR_TOKEN"),
+        ([], {"KULLAGER_OPERATOR_TOKEN_FILE": "/none"}, "KULLAGER_OPERATOR_TOKEN_FILE"),
+    ],
+)
+def test_what_an_operator_did_wrong_is_one_sentence(
+    arguments: list[str],
+    environment: dict[str, str],
+    names: str,
+    taken_port: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = [argument.format(taken_port=taken_port) for argument in arguments]
+    monkeypatch.setattr(sys, "argv", ["api", "run", "--plant", str(ROOT / "edge/plants/demo.toml"), "--port", "0", *given])
+    for name, value in {"KULLAGER_HOME": str(tmp_path), "KULLAGER_OPERATOR_TOKEN": TOKEN, **environment}.items():
+        monkeypatch.setenv(name, value)
+    assert main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert names.format(taken_port=taken_port) in line
 
 
 async def test_a_token_is_made_once_and_only_its_digest_is_kept(
     demo_plant: Path, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
-    api = RunningApi(demo_plant, free_port(), home)
-    del api._environment["KULLAGER_OPERATOR_TOKEN"]
+    api = ApiProcess(demo_plant, free_port(), home)
+    del api.environment["KULLAGER_OPERATOR_TOKEN"]
     try:
         await api.start()
         await api.stop()

@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.arrivals import Arrival, Result, StatusReport, Trimmed
@@ -59,6 +59,7 @@ class Conversation:
         return [(command.first, command.last) for _, command in due]
 
 
+@settings(deadline=None)
 @given(
     total=st.integers(1, 60),
     arrived=st.lists(st.integers(1, 60), max_size=80),
