@@ -21,7 +21,7 @@ from edge.prognostic_assessment.remaining_life import remaining_life
 from edge.state_detection.detector import REASONS, SCORED, Detection, Detector, Observation, undetected
 from edge.state_detection.onnx_model import OnnxModel
 
-# without a model, how long [instants] an asset may be silent before nothing more is said of it
+# without a model, the length of the window: so long may an asset be silent before nothing more is said of it
 UNSCORED_SAMPLES: Final = 10
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -38,10 +38,17 @@ class Results:
 class GroupPipeline:
     """The blocks of one group."""
 
-    def __init__(self, plant: Plant, group: Group, model: OnnxModel | None, alarms: AlarmList) -> None:
+    def __init__(
+        self,
+        plant: Plant,
+        group: Group,
+        model: OnnxModel | None,
+        alarms: AlarmList,
+        unscored_samples: int = UNSCORED_SAMPLES,
+    ) -> None:
         self.group = group
         n_assets, n_signals = group.shape
-        n_samples = model.spec.n_samples if model else UNSCORED_SAMPLES
+        n_samples = model.spec.n_samples if model else unscored_samples
         self.grid = Grid(group, len(plant.signal_table), silence_ns=n_samples * group.period_ns)
         self.window = Window(n_assets, n_samples, n_signals)
         self.detector = Detector(model, group.names, n_assets) if model else None

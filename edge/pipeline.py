@@ -23,6 +23,7 @@ from edge.contracts.command import AlarmCommand, AlarmVerb
 from edge.contracts.errors import ModelError
 from edge.contracts.plant import Plant
 from edge.contracts.sample_batch import SampleBatch
+from edge.data_manipulation.grid import GridRow
 from edge.data_manipulation.layout import groups_of
 from edge.group_pipeline import Arrays, GroupPipeline, Results
 from edge.state_detection.detector import check_fit
@@ -138,13 +139,16 @@ def load_models(plant: Plant, folder: Path) -> tuple[dict[str, OnnxModel], dict[
     return models, problems
 
 
-def grid_values(plant: Plant, asset: str, batches: Iterable[SampleBatch]) -> GridValues:
-    """The grid of one asset as the edge makes it, for training."""
+def grid_values(plant: Plant, asset: str, batches: Iterable[SampleBatch], n_samples: int) -> GridValues:
+    """The grid of one asset as the edge makes it for a model with windows of `n_samples`, for training."""
     (group,) = groups_of(plant, only=[asset])
-    blocks = GroupPipeline(plant, group, None, AlarmList(plant.edge.id))
+    blocks = GroupPipeline(plant, group, None, AlarmList(plant.edge.id), n_samples)
+    rows: list[GridRow] = []
     for batch in batches:
         blocks.grid.feed(batch)
-    rows = list(blocks.grid.advance(blocks.grid.end))
+        if len(batch):
+            rows += blocks.grid.advance(int(batch.time.max()))
+    rows += blocks.grid.advance(blocks.grid.end)
     value = np.concatenate([row.value for row in rows]) if rows else np.empty((0, len(group.names)))
     return GridValues(
         signals=group.names,

@@ -17,7 +17,7 @@ from sklearn.base import clone
 
 from edge.contracts.errors import RecordingError
 from edge.contracts.plant import AlarmSettings
-from models.detectors import Matrix, PcaDetector, limits
+from models.detectors import Matrix, PcaDetector, limits, ratio_to
 
 N_BLOCKS: Final = 4
 WEEK_S: Final = 7 * 86_400.0
@@ -109,7 +109,7 @@ def calibrate(
     count = 0
     for _, held_out in folds:
         others = np.delete(statistics, held_out, axis=0)
-        scores[held_out] = (statistics[held_out] / limits(others, detector.quantile)).max(axis=1)
+        scores[held_out] = ratio_to(limits(others, detector.quantile), statistics[held_out])
         count += count_alarms(scores[held_out], time[held_out], period_s, persistence, alarm)
     return Calibration(
         limits=limits(statistics, detector.quantile),

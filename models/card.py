@@ -67,8 +67,8 @@ Content (SHA-256): `{on.sha256}`
 The mean of each signal over the last {window_s:g} s is compared with {detector.pca_.n_components_} patterns in which the
 signals varied together in training ({detector.variance:.0%} of the variation). Two distances are measured: how far out the
 machine is within these patterns (T², limit {detector.limits_[0]:.4g}), and how badly the signals fit them (Q, limit
-{detector.limits_[1]:.4g}). The score is the larger of both over its limit: **1.0 is the alarm limit**. The machine counts as
-anomalous after {spec.persistence} scores of 1 or more in a row.
+{detector.limits_[1]:.4g}). The score is the root of the larger ratio of both to their limits: **1.0 is the alarm limit**.
+The machine counts as anomalous after {spec.persistence} scores of 1 or more in a row.
 
 The limits are the {detector.quantile:.1%} quantile of the scores of healthy data that the model had not seen: in turn, each
 quarter of the training time was held out, with everything that overlaps it, and scored by a model of the rest.

@@ -110,7 +110,7 @@ def healthy_data(
     check(recording, names)
     rows_per_batch = 256
     batches = watch(recording.batches(plant, rows_per_batch), -(-len(recording) // rows_per_batch))
-    grid = grid_values(plant, recording.asset, batches)
+    grid = grid_values(plant, recording.asset, batches, n_samples)
     windows = scored_windows(grid, names, n_samples, min_coverage)
     needed = max(4 * n_samples, 10 * len(names))
     if len(windows) < needed:

@@ -1,8 +1,9 @@
 # ruff: noqa: N803 - scikit-learn names the samples X, and calls by that name
 """Detectors: estimators of scikit-learn that learn what is normal from the features of healthy windows.
 
-A detector gives `statistics`, each with its own limit. The score is the largest ratio of a statistic to its limit:
-range ≥ 0, 1.0 is the alarm limit, higher is more anomalous.
+A detector gives `statistics`, each with its own limit: squared distances from normal. The score is the root of the largest
+ratio of a statistic to its limit, a distance in units of the limit: range ≥ 0, 1.0 is the alarm limit, higher is more
+anomalous.
 """
 
 from typing import Any
@@ -19,6 +20,9 @@ Matrix = NDArray[np.float64]
 SMALLEST_LIMIT = 1e-6
 # a spread below this share of the mean is the rounding of float32: the signal is constant
 SMALLEST_SPREAD = 1e-7
+# how far [standard deviations] a feature may pull the values expected of all signals: a fault in one signal is no reason
+# to expect anything unusual of its companions
+EXPECTED_REACH = 3.0
 # keeps the shares defined for a window in which nothing deviates at all; then all signals share alike
 SMALLEST_PART = 1e-9
 
@@ -28,7 +32,7 @@ class PcaDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     Scaled features are split into the subspace that holds `variance` of the healthy variation and its residual. T²
     measures how far a sample lies out within the first, Q how far outside of it: a machine at an unusual operating point,
-    and signals that no longer fit together. The score is max(T² / its limit, Q / its limit).
+    and signals that no longer fit together. The score is the root of max(T² / its limit, Q / its limit).
 
     Assumes one operating regime, in which features vary about linearly together. Missing features (NaN) count as their
     training mean. Fitting sets in-sample limits, which are too tight for windows that overlap:
@@ -56,7 +60,7 @@ class PcaDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     >>> healthy = np.random.default_rng(0).normal(size=(500, 3))
     >>> detector = PcaDetector().fit(healthy)
     >>> detector.scores([[0.0, 0.0, 0.0], [0.0, 9.0, 0.0]]).round(1).tolist()
-    [0.0, 7.9]
+    [0.0, 2.8]
     """
 
     def __init__(self, *, variance: float = 0.85, quantile: float = 0.99) -> None:
@@ -94,7 +98,7 @@ class PcaDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def scores(self, X: Any) -> Matrix:
         """(n_samples,) ≥ 0; 1.0 is the alarm limit, higher is more anomalous."""
         statistics = self.statistics(X)
-        return np.asarray((statistics / self.limits_).max(axis=1))
+        return ratio_to(self.limits_, statistics)
 
     def contributions(self, X: Any) -> Matrix:
         """(n_samples, n_features) share of each feature in the deviation: not negative, sums to 1.
@@ -111,9 +115,13 @@ class PcaDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(parts / parts.sum(axis=1, keepdims=True))
 
     def expected(self, X: Any) -> Matrix:
-        """(n_samples, n_features) what the retained components make of the sample, in the unit of each feature."""
-        centred, residual = self._split(X)
-        return np.asarray((centred - residual + self.pca_.mean_) * self.scale_ + self.mean_)
+        """(n_samples, n_features) what the retained components make of the sample, in the unit of each feature.
+
+        Features further out than `EXPECTED_REACH` count as that far out.
+        """
+        centred, _ = self._split(X)
+        modelled = np.clip(centred, -EXPECTED_REACH, EXPECTED_REACH) @ self.pca_.components_.T @ self.pca_.components_
+        return np.asarray((modelled + self.pca_.mean_) * self.scale_ + self.mean_)
 
     def score_samples(self, X: Any) -> Matrix:
         """After scikit-learn's convention: higher is more normal. The negative of `scores`."""
@@ -141,6 +149,11 @@ class PcaDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         samples = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
         centred = self._deviation(samples) / self.scale_ - self.pca_.mean_
         return centred, centred - centred @ self.pca_.components_.T @ self.pca_.components_
+
+
+def ratio_to(limits: Matrix, statistics: Matrix) -> Matrix:
+    """(n_samples,) scores of statistics (n_samples, n_statistics), squared distances, against their limits."""
+    return np.asarray(np.sqrt((statistics / limits).max(axis=1)))
 
 
 def limits(statistics: Matrix, quantile: float) -> Matrix:

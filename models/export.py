@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edge.contracts.errors import ModelError
 from edge.contracts.model_spec import GOLDEN_KEY, SPEC_KEY, ModelSpec
 from edge.formats.json_message import encode
-from models.detectors import SMALLEST_PART, Matrix, PcaDetector
+from models.detectors import EXPECTED_REACH, SMALLEST_PART, Matrix, PcaDetector
 from models.features import TRAILING_MEAN_GRAPH, Windows
 
 OPSET: Final = 21
@@ -41,7 +41,8 @@ PCA_GRAPH: Final = """
     t2_ratio = Div(t2, t2_limit)
     q_ratio = Div(q, q_limit)
     ratio = Max(t2_ratio, q_ratio)
-    score = Squeeze(ratio, axis_1)
+    distance = Sqrt(ratio)
+    score = Squeeze(distance, axis_1)
 
     t2_share = MatMul(component, loadings_transposed)
     t2_square = Mul(t2_share, t2_share)
@@ -53,7 +54,10 @@ PCA_GRAPH: Final = """
     whole = ReduceSum<keepdims = 1>(part, axis_1)
     contribution = Div(part, whole)
 
-    modelled_scaled = Add(modelled, component_mean)
+    within_reach = Clip(around, least_reach, reach)
+    projection_within = MatMul(within_reach, loadings)
+    modelled_within = MatMul(projection_within, loadings_transposed)
+    modelled_scaled = Add(modelled_within, component_mean)
     modelled_deviation = Mul(modelled_scaled, scale)
     expected = Add(modelled_deviation, centre)
 """
@@ -82,6 +86,8 @@ def graph(detector: PcaDetector, n_samples: int) -> onnx.ModelProto:
         "loadings_transposed": components,
         "t2_limit": detector.limits_[0],
         "q_limit": detector.limits_[1],
+        "reach": np.float32(EXPECTED_REACH),
+        "least_reach": np.float32(-EXPECTED_REACH),
         "smallest_part": np.float32(SMALLEST_PART),
     }
     n_signals = components.shape[1]

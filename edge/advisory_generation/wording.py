@@ -8,13 +8,15 @@ from edge.contracts.plant import Asset
 
 # how a unit is written for people, where its UCUM code is not that
 _SHOWN_UNITS = {"Cel": "°C", "/min": "r/min", "m3/h": "m³/h", "m/s2": "m/s²", "[g]": "g", "l/min": "l/min", "1": ""}
-N_NAMED_SIGNALS = 2
+N_NAMED_SIGNALS = 3
+# a signal is named when its share is at least this part of the largest
+NAMED_SHARE = 0.25
 
 
 def guilty_signals(contribution: Mapping[str, float] | None) -> tuple[str, ...]:
     """The signals with the largest shares of the score, the guiltiest first."""
     shares = sorted((contribution or {}).items(), key=lambda item: (-item[1], item[0]))
-    return tuple(name for name, share in shares[:N_NAMED_SIGNALS] if share > 0)
+    return tuple(name for name, share in shares[:N_NAMED_SIGNALS] if share > 0 and share >= NAMED_SHARE * shares[0][1])
 
 
 def anomaly_text(

@@ -52,6 +52,9 @@ def sample_batch(
             continue
         data = item.Value
         status = data.StatusCode.value if data.StatusCode is not None else 0
+        if status == ua.StatusCodes.BadWaitingForInitialData:
+            # there has been no sample yet, not even a bad one
+            continue
         if status & _OVERFLOW == _OVERFLOW:
             rejected["queue-overflow"] += 1
         grade = quality_of(status)

@@ -1,15 +1,19 @@
 """How far the plant's time has come, by what the sources have brought.
 
 The stream's time is that of the source that is furthest behind: so samples of one source wait for those of another.
-A source that is silent holds it back for `SILENCE_S` of real time; from then on its time moves with the wall clock.
+A source that is silent holds it back for its patience, a real time; from then on its time moves with the wall clock.
 Pure logic: real time is handed in.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from edge.contracts.plant import Clock
+
 NS: Final = 1_000_000_000
-SILENCE_S: Final = 1.0
+# a source with a clock of its own may run faster than time: a short stall there hides many samples, so it gets longer
+PATIENCE_S: Final[Mapping[Clock, float]] = {"wall": 1.0, "source": 5.0}
 # a trusted clock that stays this far behind what it said before, for this long [real time], has been set back
 SET_BACK_NS: Final = 60 * NS
 SET_BACK_AFTER_S: Final = 5.0
@@ -25,7 +29,8 @@ class _SourceTime:
 class StreamClock:
     """The watermark over all sources; times of samples in ns UTC, real time in s of any steady clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, clocks: Mapping[str, Clock]) -> None:
+        self._patience_s = {source: PATIENCE_S[clock] for source, clock in clocks.items()}
         self._sources: dict[str, _SourceTime] = {}
 
     def heard(self, source: str, newest: int, now_s: float) -> bool:
@@ -50,4 +55,7 @@ class StreamClock:
         """The stream's time [ns UTC]; None before the first sample."""
         if not self._sources:
             return None
-        return min(s.newest + round(max(0.0, now_s - s.heard_s - SILENCE_S) * NS) for s in self._sources.values())
+        return min(
+            known.newest + round(max(0.0, now_s - known.heard_s - self._patience_s[name]) * NS)
+            for name, known in self._sources.items()
+        )

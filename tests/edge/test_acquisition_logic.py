@@ -43,7 +43,7 @@ def test_a_trusted_clock_may_be_in_the_past_but_not_in_the_future() -> None:
 
 
 def test_the_stream_waits_for_the_slower_source_and_a_silent_one_moves_with_the_wall() -> None:
-    clock = StreamClock()
+    clock = StreamClock({"plc": "wall", "broker": "wall"})
     assert clock.time(0.0) is None
     clock.heard("plc", 100 * S, 0.0)
     clock.heard("broker", 95 * S, 0.0)
@@ -56,7 +56,7 @@ def test_the_stream_waits_for_the_slower_source_and_a_silent_one_moves_with_the_
 
 
 def test_one_old_sample_does_not_set_the_stream_back_but_a_lasting_change_does() -> None:
-    clock = StreamClock()
+    clock = StreamClock({"plc": "source"})
     clock.heard("plc", 10_000 * S, 0.0)
     assert not clock.heard("plc", 5 * S, 1.0)
     assert not clock.heard("plc", 10_001 * S, 2.0)
@@ -106,6 +106,12 @@ def test_a_text_signal_is_numbered_and_one_without_times_takes_the_reception() -
     assert batch.value.tolist() == [1.0, 0.0]
     assert batch.time.tolist() == [NOW, NOW]
     assert not counted
+
+
+def test_a_node_that_waits_for_its_first_value_brings_no_sample() -> None:
+    data = ua.DataValue(StatusCode=ua.StatusCode(ua.StatusCodes.BadWaitingForInitialData))
+    batch, counted = sample_batch([ua.MonitoredItemNotification(ClientHandle=3, Value=data)], {3: _row(3)}, {}, NOW)
+    assert (len(batch), counted) == (0, {})
 
 
 def test_a_handle_that_nobody_asked_for_is_counted() -> None:

@@ -147,7 +147,7 @@ def test_a_standstill_is_not_mixed_into_the_window(pipeline: Pipeline) -> None:
 @pytest.mark.parametrize(("resample", "expected"), [("mean", 4.0), ("min", 2.0), ("max", 6.0), ("last", 2.0)])
 def test_resampling_over_the_period(make_plant: MakePlant, resample: str, expected: float) -> None:
     batch = SampleBatch.of([FORCE, FORCE, FORCE], [START + S // 4, START + S // 2, START + S], [4.0, 6.0, 2.0])
-    values = grid_values(make_plant(resample=resample), "press-1", [batch])
+    values = grid_values(make_plant(resample=resample), "press-1", [batch], n_samples=3)
     assert values.time.tolist() == [START + S]
     assert values.value[0].tolist()[1] == expected
 

@@ -74,7 +74,7 @@ def test_the_windows_of_training_are_those_that_the_edge_scores(
     assessments, _ = replay(plant, "pump", OnnxModel.load(tmp_path / "pump.onnx"), troubled)
     scored = {found.time: found.score for found in assessments if found.score is not None}
 
-    grid = grid_values(plant, "pump", troubled.batches(plant))
+    grid = grid_values(plant, "pump", troubled.batches(plant), 30)
     windows = scored_windows(grid, NAMES, 30, 0.5)
     times = grid.time[windows.last]
     assert set(times.tolist()) == set(scored)

@@ -1,0 +1,91 @@
+"""The simulated pump: a fault is noticed, explained, alarmed, acknowledged, repaired; and garbage harms nobody."""
+
+import paho.mqtt.publish as publish
+import pytest
+
+from tests.system.conftest import Site, wait_for
+
+PUMP = "pump-101"
+
+
+@pytest.fixture
+def running(pump_site: Site) -> Site:
+    """The pump, ten times as fast as life, healthy and scored."""
+    pump_site.start_api()
+    pump_site.start("edge", "run")
+    pump_site.start("simulator", "run", "--speed", "10")
+    wait_for("the pump is scored", lambda: pump_site.latest(PUMP).get("score") is not None)
+    return pump_site
+
+
+def test_a_fault_from_its_beginning_to_its_repair(running: Site) -> None:
+    assert running.latest(PUMP)["state"] == "normal"
+    running.post("/simulator/faults", {"asset": PUMP, "fault": "bearing-wear", "severity": 1.0, "over_s": 60}, token=None)
+
+    anomalous = wait_for("the wear is noticed", lambda: running.latest(PUMP)["state"] == "anomalous" and running.latest(PUMP))
+    shares = anomalous["contribution"]
+    assert max(shares, key=shares.get) == "vibration"
+    assert sum(shares.values()) == pytest.approx(1.0, abs=1e-3)
+    assert anomalous["measured"]["vibration"] > anomalous["expected"]["vibration"]
+
+    raised = wait_for("the alarm", lambda: running.alarms("anomaly", "open"))[0]
+    assert (raised["state"], raised["priority"]) == ("active-unacknowledged", "high")
+    assert raised["evidence"]["signals"][0] == "vibration"
+    assert "vibration" in raised["text"]["sv"]
+    address = f"/alarms/{raised['alarm_id']}"
+
+    assert running.post(f"{address}/acknowledge", {"comment": "lagret byts"})["state"] == "active-acknowledged"
+    until = {"duration_s": 3600, "comment": "reservdel beställd"}
+    assert running.post(f"{address}/shelve", until)["state"] == "shelved"
+    assert running.post(f"{address}/unshelve", {})["state"] == "active-unacknowledged"
+    running.post(f"/simulator/faults/{PUMP}", {}, method="DELETE", token=None)
+    wait_for("it has returned", lambda: running.get(address)["state"] == "returned-unacknowledged")
+    assert running.post(f"{address}/acknowledge", {})["state"] == "normal"
+    assert not [alarm for alarm in running.alarms("anomaly", "open") if alarm["alarm_id"] == raised["alarm_id"]]
+    wait_for("the pump is healthy again", lambda: running.latest(PUMP)["state"] == "normal")
+
+    states = [change["state"] for change in running.get(address)["history"]]
+    assert states == [
+        "active-unacknowledged",
+        "active-acknowledged",
+        "shelved",
+        "active-unacknowledged",
+        "returned-unacknowledged",
+        "normal",
+    ]
+
+
+def test_garbage_from_the_plant_is_counted_shown_and_harms_nothing(running: Site) -> None:
+    topic = "plant/hall-1/pump-101"
+    time = running.latest(PUMP)["time"]
+    garbage = [
+        b"not json at all",
+        b"\x00\xff" * 100,
+        b'{"vibration": NaN}',
+        b'{"vibration": "high", "time": "%s"}' % time.encode(),
+        b'{"vibration": 1e999, "time": "%s"}' % time.encode(),
+        b'{"vibration": 1.0, "time": "2000-01-01T00:00:00Z"}',
+        b'{"vibration": 1.0, "time": "2100-01-01T00:00:00Z"}',
+        b'{"vibration": 1.0, "time": 12}',
+        b"[" * 5000,
+    ]
+    publish.multiple([(topic, payload, 1, False) for payload in garbage * 2], "127.0.0.1", running.mosquitto.port)
+    publish.single(
+        "kullager/v1/automation-region/testbed-vasteras/hall-1/edges/edge-1/command/acknowledge",
+        b"{",
+        1,
+        hostname="127.0.0.1",
+        port=running.mosquitto.port,
+    )
+    status = wait_for(
+        "the garbage is counted",
+        lambda: running.edge_status()["sources"]["broker"]["rejected"].get("time-in-future") and running.edge_status(),
+    )
+    rejected = status["sources"]["broker"]["rejected"]
+    assert rejected["not-json"] >= 8
+    assert rejected["wrong-type"] == 2
+    assert rejected["bad-time"] == 2
+    assert rejected["time-in-future"] == 2
+    assert status["refused"]["late"] >= 2
+    now = running.latest(PUMP)["time"]
+    wait_for("scores go on", lambda: running.latest(PUMP)["time"] > now and running.latest(PUMP)["score"] is not None)

@@ -1,0 +1,85 @@
+"""Each process is killed in turn: the others go on, nothing is lost, nothing counts twice, and the page recovers."""
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.system.conftest import TOKEN, Process, Site, wait_for
+
+PUMP = "pump-101"
+
+
+@pytest.fixture
+def running(pump_site: Site) -> tuple[Site, dict[str, Process]]:
+    processes = {
+        "api": pump_site.start_api(),
+        "edge": pump_site.start("edge", "run"),
+        "simulator": pump_site.start("simulator", "run"),
+    }
+    wait_for("the pump is scored", lambda: pump_site.latest(PUMP).get("score") is not None)
+    return pump_site, processes
+
+
+def test_each_process_may_die_and_come_back(running: tuple[Site, dict[str, Process]], browser: Browser) -> None:
+    site, processes = running
+    page = browser.new_page()
+    page.goto(f"{site.url}/#token={TOKEN}")
+    _page_moves(page, site)
+
+    processes["simulator"].kill()
+    wait_for("the edge says so", lambda: site.edge_status()["sources"]["plc"]["state"] == "disconnected")
+    assert processes["edge"].runs
+    processes["simulator"].start()
+    _scores_move(site)
+    _page_moves(page, site)
+
+    processes["edge"].kill()
+    wait_for("the api says so", lambda: site.edge_status()["online"] is False)
+    processes["edge"].start()
+    _scores_move(site)
+    _page_moves(page, site)
+
+    site.mosquitto.stop()
+    wait_for("the api says so", lambda: site.get("/status")["broker"]["connected"] is False)
+    site.mosquitto.start()
+    _scores_move(site)
+    _page_moves(page, site)
+
+    processes["api"].kill()
+    expect(page.get_by_test_id("connection")).not_to_have_attribute("data-state", "live", timeout=30_000)
+    processes["api"].start()
+    wait_for("the api answers", lambda: site.get("/assets"))
+    _scores_move(site)
+    _page_moves(page, site)
+    page.close()
+
+    # every number of the journal is there, once, through all of it
+    (journal,) = wait_for("nothing is missing", lambda: _complete(site))
+    assert site.get("/status")["losses"] == []
+    items = site.get(f"/assets/{PUMP}/assessments?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z&points=100000")["items"]
+    alarms = [
+        change
+        for alarm in site.get("/alarms?state=all")["items"]
+        for change in site.get(f"/alarms/{alarm['alarm_id']}")["history"]
+    ]
+    numbers = sorted(message["seq"] for message in [*items, *alarms] if message["journal"] == journal["journal"])
+    assert numbers[: journal["contiguous"]] == list(range(1, journal["contiguous"] + 1))
+    times = [item["time"] for item in items]
+    assert len(times) == len(set(times)), "an instant was assessed twice"
+    assert [process.stop() for process in processes.values()] == [0, 0, 0]
+
+
+def _scores_move(site: Site) -> None:
+    before = site.latest(PUMP).get("time", "")
+    wait_for("scores go on", lambda: site.latest(PUMP).get("time", "") > before and site.latest(PUMP).get("score") is not None)
+
+
+def _page_moves(page: Page, site: Site) -> None:
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=60_000)
+    score = page.get_by_test_id(f"asset-card-{PUMP}").get_by_test_id("score")
+    before = score.get_attribute("data-score")
+    expect(score).not_to_have_attribute("data-score", before or "-", timeout=60_000)
+
+
+def _complete(site: Site) -> list[dict[str, object]]:
+    journals = (site.get("/status") or {"journals": []})["journals"]
+    return [journal for journal in journals if journal["missing"] == 0]
