@@ -55,7 +55,7 @@ class EdgeService:
         for problem in self._model_problems.values():
             logger.error("model refused: %s", problem)
         self._pipeline = Pipeline(plant, self._models)
-        self._clock = StreamClock({name: source.clock for name, source in plant.sources.items()})
+        self._clock = StreamClock({name: source.clock for name, source in plant.sources.items() if plant.signals_of(name)})
         self._queue: asyncio.Queue[_Brought] = asyncio.Queue(QUEUE_SIZE)
         self._accounts = {name: SourceAccount(name, source.clock, time.time_ns) for name, source in plant.sources.items()}
         self._unwritten: deque[Assessment | Alarm] = deque()

@@ -30,11 +30,15 @@ class StreamClock:
     """The watermark over all sources; times of samples in ns UTC, real time in s of any steady clock."""
 
     def __init__(self, clocks: Mapping[str, Clock]) -> None:
+        """`clocks`: the sources that are to bring samples, and the kinds of their clocks."""
         self._patience_s = {source: PATIENCE_S[clock] for source, clock in clocks.items()}
+        self._first_heard_s: float | None = None
         self._sources: dict[str, _SourceTime] = {}
 
     def heard(self, source: str, newest: int, now_s: float) -> bool:
         """A source brought samples up to `newest`. True when its clock has been set back: the stream begins anew."""
+        if self._first_heard_s is None:
+            self._first_heard_s = now_s
         known = self._sources.get(source)
         if known is None:
             self._sources[source] = _SourceTime(newest, now_s)
@@ -48,12 +52,15 @@ class StreamClock:
             known.behind_since_s = now_s
         if now_s - known.behind_since_s < SET_BACK_AFTER_S:
             return False
-        self._sources = {source: _SourceTime(newest, now_s)}
+        self._sources, self._first_heard_s = {source: _SourceTime(newest, now_s)}, now_s
         return True
 
     def time(self, now_s: float) -> int | None:
-        """The stream's time [ns UTC]; None before the first sample."""
-        if not self._sources:
+        """The stream's time [ns UTC]; None before the first samples of all sources, while there is patience."""
+        if self._first_heard_s is None:
+            return None
+        waited_s = now_s - self._first_heard_s
+        if any(waited_s < self._patience_s[name] for name in self._patience_s.keys() - self._sources.keys()):
             return None
         return min(
             known.newest + round(max(0.0, now_s - known.heard_s - self._patience_s[name]) * NS)

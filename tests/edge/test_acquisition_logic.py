@@ -55,6 +55,17 @@ def test_the_stream_waits_for_the_slower_source_and_a_silent_one_moves_with_the_
     assert clock.time(4.5) == 110 * S
 
 
+def test_the_stream_begins_when_all_sources_have_spoken_or_patience_ends() -> None:
+    clock = StreamClock({"plc": "wall", "broker": "wall"})
+    clock.heard("broker", 100 * S, 0.0)
+    assert clock.time(0.9) is None
+    clock.heard("plc", 98 * S, 0.9)
+    assert clock.time(0.9) == 98 * S
+    alone = StreamClock({"plc": "wall", "broker": "wall"})
+    alone.heard("broker", 100 * S, 0.0)
+    assert alone.time(1.0) == 100 * S
+
+
 def test_one_old_sample_does_not_set_the_stream_back_but_a_lasting_change_does() -> None:
     clock = StreamClock({"plc": "source"})
     clock.heard("plc", 10_000 * S, 0.0)
