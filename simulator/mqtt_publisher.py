@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Final, Self
@@ -11,7 +12,7 @@ from edge.contracts.command import Catalogue
 from edge.contracts.plant import MqttSource, Plant, source_password
 from edge.formats.json_message import encode
 from edge.formats.signal_json import SignalMessages
-from edge.mqtt_connection import Connected, Lost, Message, MqttConnection, Published
+from edge.mqtt_connection import Connected, Lost, Message, MqttConnection, Published, Will
 from simulator.commands import Commands
 from simulator.site import Row, Site
 
@@ -35,7 +36,6 @@ class MqttPublisher:
         self._messages = {asset: SignalMessages(plant, asset, source_name) for asset in site.assets}
         self._commands = Commands(site, plant.topics) if plant.results_source[0] == source_name else None
         self._shown: Catalogue | None = None
-        self._now = 0
         self._connected = False
         self._missed = 0
         # what waits for the broker's word, by message id, and what is to be sent again after an outage
@@ -49,6 +49,8 @@ class MqttPublisher:
             subscriptions=self._commands.subscriptions if self._commands else (),
             user=source.user,
             password=source_password(source_name, environ),
+            # without its simulator a catalogue would offer faults that nobody injects
+            will=Will(plant.topics.simulator_catalogue, _nothing()) if self._commands else None,
         )
 
     async def __aenter__(self) -> Self:
@@ -56,6 +58,8 @@ class MqttPublisher:
         return self
 
     async def __aexit__(self, *details: object) -> None:
+        if self._commands is not None:
+            self._connection.publish(self._topics.simulator_catalogue, _nothing(), retain=True)
         await self._connection.__aexit__(*details)
 
     async def follow(self) -> None:
@@ -110,7 +114,6 @@ class MqttPublisher:
             self._ignored.clear()
 
     def _encode(self, row: Row) -> list[tuple[str, bytes]]:
-        self._now = row.time
         messages = self._messages[row.asset].write(row.time, lambda signal: row.values.get(signal, float("nan")))
         if self._commands is not None and self._connected and self._shown != self._site.catalogue(0):
             self._publish_catalogue()
@@ -119,7 +122,7 @@ class MqttPublisher:
     def _publish_catalogue(self) -> None:
         if self._commands is None:
             return
-        payload = encode(self._site.catalogue(self._now))
+        payload = encode(self._site.catalogue(time.time_ns()))
         if self._connection.publish(self._topics.simulator_catalogue, payload, retain=True) is not None:
             self._shown = self._site.catalogue(0)
 
@@ -134,3 +137,7 @@ class MqttPublisher:
             if self._shown != self._site.catalogue(0):
                 self._publish_catalogue()
             self._connection.publish(self._topics.simulator_reply(reply.command_id), encode(reply))
+
+
+def _nothing() -> bytes:
+    return encode(Catalogue(time=time.time_ns()))

@@ -1,5 +1,6 @@
 """The simulator as a process: it stops cleanly, and says in one sentence what an operator can put right."""
 
+import json
 import os
 import re
 import select
@@ -17,6 +18,7 @@ import pytest
 
 from edge.contracts.plant import load_plant
 from edge.formats.recording import read_csv
+from tests.simulator.clients import until, watching
 
 ROOT = Path(__file__).parent.parent.parent
 LIMIT_S = 60.0
@@ -126,3 +128,13 @@ def test_another_address_from_the_environment(demo_plant: Path, free_port: objec
     with started("run", "--plant", str(demo_plant), environ={"KULLAGER_SOURCE_PLC_URL": url}) as process:
         says(process, [f"listens on {url}"])
         socket.create_connection(("127.0.0.1", port), timeout=LIMIT_S).close()
+
+
+async def test_a_killed_simulator_leaves_no_faults_on_offer(demo_plant: Path) -> None:
+    plant = load_plant(demo_plant)
+    async with watching(plant.sources["broker"].url, plant.topics.simulator_catalogue) as (_, heard):
+        with started("run", "--plant", str(demo_plant)) as process:
+            await until(lambda: heard.messages, "the catalogue")
+            assert json.loads(heard.messages[-1].payload)["assets"] != []
+            process.kill()
+            await until(lambda: json.loads(heard.messages[-1].payload)["assets"] == [], "its last will")

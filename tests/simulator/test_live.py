@@ -144,6 +144,10 @@ async def test_commands_over_mqtt_and_a_catalogue_that_is_kept(plant: Plant) -> 
         faults = {fault["fault"]: fault for fault in catalogue["assets"][0]["faults"]}
         assert {name: fault["active"] for name, fault in faults.items()} == {"bearing-wear": False, "cavitation": True}
         assert faults["bearing-wear"]["name"] == {"sv": "Lagerskada", "en": "Bearing wear"}
+        assert abs(parse_time(catalogue["time"]) - time.time_ns()) < 60e9
+    async with watching(url, topics.simulator_catalogue) as (_, after):
+        await until(lambda: after.messages, "the word that the simulator has gone")
+        assert json.loads(after.messages[0].payload)["assets"] == []
 
 
 async def test_a_retained_command_is_not_obeyed(plant: Plant, caplog: pytest.LogCaptureFixture) -> None:

@@ -127,7 +127,7 @@ def test_cavitation_takes_flow_pressure_and_power_and_makes_them_swing() -> None
         assert pump.npsh_ratio < 1.0
         for name in ("flow", "pressure", "power"):  # the current is mostly magnetising at low load
             assert starved[name].mean() < 0.98 * healthy[name].mean(), name
-        assert starved["flow"].std() > 2.0 * healthy["flow"].std()
+        assert starved["flow"].std() > 1.5 * healthy["flow"].std()
         assert starved["vibration"].mean() > 1.5 * healthy["vibration"].mean()
         assert starved["vibration"].std() > 5.0 * healthy["vibration"].std()
 
