@@ -15,10 +15,11 @@ import uvicorn
 
 from api.app import create_app
 from api.commands import Commands
+from api.database import open_engine
 from api.ingest import Ingest
 from api.security import OperatorToken, load_operator_token
 from api.services import Services
-from api.store import Store, open_engine
+from api.store import Store
 from api.stream import EventStream
 from edge.contracts.errors import KullagerError
 from edge.contracts.plant import Plant, source_password

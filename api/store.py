@@ -8,86 +8,21 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import pairwise
 from typing import Any, Final
 
 import sqlalchemy as sql
-from sqlalchemy.engine import Connection, Engine, RowMapping, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.engine import Connection, Engine, RowMapping
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.arrivals import Result, StatusReport
 from api.cursor import JournalCursor, Span
-from edge.contracts.errors import KullagerError
+from api.database import StoreError, alarms, journals, losses, make_safe, metadata, results, statuses
 from edge.contracts.status import EdgeStatus
 from edge.formats.json_message import decode
 
 Journal = tuple[str, str]  # edge, journal id
 MAX_PARAMETERS: Final = 500
-
-metadata = sql.MetaData()
-_key = sql.String(128)
-
-results = sql.Table(
-    "results",
-    metadata,
-    sql.Column("event_id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=False),
-    sql.Column("journal_id", sql.Integer, nullable=False),
-    sql.Column("seq", sql.BigInteger, nullable=False),
-    sql.Column("kind", sql.String(16), nullable=False),
-    sql.Column("asset", _key, nullable=False),
-    sql.Column("alarm_id", _key),
-    sql.Column("time", sql.BigInteger, nullable=False),
-    sql.Column("state", sql.String(32), nullable=False),
-    sql.Column("score", sql.Double),
-    sql.Column("message", sql.LargeBinary, nullable=False),
-    sql.UniqueConstraint("journal_id", "seq"),
-    sql.Index("results_of_asset", "asset", "kind", "time"),
-)
-alarms = sql.Table(
-    "alarms",
-    metadata,
-    sql.Column("alarm_id", _key, primary_key=True),
-    sql.Column("edge", _key, nullable=False),
-    sql.Column("asset", _key, nullable=False),
-    sql.Column("state", sql.String(32), nullable=False),
-    sql.Column("is_open", sql.Boolean, nullable=False, index=True),
-    sql.Column("changed", sql.BigInteger, nullable=False, index=True),
-    sql.Column("seq", sql.BigInteger, nullable=False),
-    sql.Column("message", sql.LargeBinary, nullable=False),
-)
-alarm_history = sql.Index("results_of_alarm", results.c.alarm_id, sqlite_where=results.c.alarm_id.is_not(None))
-statuses = sql.Table(
-    "edge_statuses",
-    metadata,
-    sql.Column("edge", _key, primary_key=True),
-    sql.Column("event_id", sql.BigInteger, nullable=False),
-    sql.Column("time", sql.BigInteger, nullable=False),
-    sql.Column("message", sql.LargeBinary, nullable=False),
-)
-journals = sql.Table(
-    "journals",
-    metadata,
-    sql.Column("journal_id", sql.Integer, primary_key=True),
-    sql.Column("edge", _key, nullable=False),
-    sql.Column("journal", _key, nullable=False),
-    sql.Column("contiguous", sql.BigInteger, nullable=False),
-    sql.Column("announced", sql.BigInteger, nullable=False),
-    sql.UniqueConstraint("edge", "journal"),
-)
-losses = sql.Table(
-    "losses",
-    metadata,
-    sql.Column("loss_id", sql.Integer, primary_key=True),
-    sql.Column("journal_id", sql.Integer, nullable=False),
-    sql.Column("first", sql.BigInteger, nullable=False),
-    sql.Column("last", sql.BigInteger, nullable=False),
-    sql.Column("reason", sql.String(64), nullable=False),
-    sql.Column("noticed", sql.BigInteger, nullable=False),
-)
-
-
-class StoreError(KullagerError):
-    """The database cannot be opened or is not usable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,35 +69,6 @@ class Batch:
     cursors: dict[Journal, JournalCursor] = field(default_factory=dict)
 
 
-def open_engine(url: str) -> Engine:
-    """An engine for `url`, with WAL and a busy time-out where it is SQLite."""
-    try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = sql.create_engine(parsed)
-    except (ArgumentError, SQLAlchemyError, ImportError, OSError) as error:
-        raise StoreError(f"KULLAGER_DATABASE_URL: '{make_safe(url)}' cannot be used: {error}") from None
-    if engine.dialect.name == "sqlite":
-
-        @sql.event.listens_for(engine, "connect")
-        def _pragmas(connection: Any, _record: Any) -> None:
-            cursor = connection.cursor()
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
-
-    return engine
-
-
-def make_safe(url: str) -> str:
-    """The address without its password."""
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return "(not an address)"
-
-
 class Store:
     """Open one with `Store(open_engine(url))`; `close()` it at the end. Methods block: call them from threads."""
 
@@ -195,6 +101,7 @@ class Store:
                 self._write_alarms(connection, fresh, batch.cleared)
                 events += self._write_statuses(connection, batch.statuses.values(), self.newest_event_id + len(events))
                 self._write_losses(connection, batch.losses, known)
+                self._take_back_losses(connection, fresh, known)
             # only now: a transaction that failed is written again with the same numbers
             self._journal_ids.update(journal_ids)
             self.newest_event_id += len(events)
@@ -306,6 +213,23 @@ class Store:
                     for loss in named
                 ],
             )
+
+    def _take_back_losses(self, connection: Connection, fresh: Sequence[Result], ids: dict[Journal, int]) -> None:
+        """What came after all, having been on its way when it was given up, is no loss."""
+        arrived: dict[int, set[int]] = defaultdict(set)
+        for result in fresh:
+            arrived[ids[result.identity.edge, result.identity.journal]].add(result.identity.seq)
+        for journal_id, numbers in arrived.items():
+            for row in connection.execute(sql.select(losses).where(losses.c.journal_id == journal_id)).mappings().all():
+                inside = sorted(seq for seq in numbers if row["first"] <= seq <= row["last"])
+                if not inside:
+                    continue
+                connection.execute(losses.delete().where(losses.c.loss_id == row["loss_id"]))
+                rest = [(before + 1, after - 1) for before, after in pairwise([row["first"] - 1, *inside, row["last"] + 1])]
+                for first, last in rest:
+                    if first <= last:
+                        same = {key: row[key] for key in ("journal_id", "reason", "noticed")}
+                        connection.execute(losses.insert().values(first=first, last=last, **same))
 
     # -- reading
 

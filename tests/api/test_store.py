@@ -8,7 +8,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.arrivals import Result, StatusReport
 from api.cursor import JournalCursor, Span
-from api.store import Batch, Loss, Store, StoreError, open_engine
+from api.database import StoreError, open_engine
+from api.store import Batch, Loss, Store
 from edge.contracts.status import EdgeStatus
 from edge.formats.json_message import Identity
 
@@ -89,6 +90,16 @@ def test_everything_is_there_after_it_was_opened_again(url: str) -> None:
     # the same retained status after a reconnection is no event
     assert second.write(Batch(statuses={"edge-1": report})) == []
     second.close()
+
+
+def test_what_comes_after_all_is_no_loss(store: Store) -> None:
+    lost = Loss(edge="edge-1", journal="journal-1", first=1, last=9, reason="trimmed", noticed=7)
+    store.write(batch(contiguous=9, losses=(lost,)))
+    assert len(store.write(batch(result(4, 40), result(9, 90), result(10, 100), contiguous=10))) == 3
+    assert [(loss.first, loss.last, loss.reason, loss.noticed) for loss in store.losses()] == [
+        (1, 3, "trimmed", 7),
+        (5, 8, "trimmed", 7),
+    ]
 
 
 @pytest.mark.parametrize("url", ["nonsense", "postgresql+nothing://u:secret@h/d"])

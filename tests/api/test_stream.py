@@ -8,7 +8,8 @@ import pytest
 
 from api.arrivals import Result
 from api.cursor import JournalCursor
-from api.store import Batch, Store, open_engine
+from api.database import open_engine
+from api.store import Batch, Store
 from api.stream import EventStream
 from edge.formats.json_message import Identity
 from tests.api.running_api import RunningApi, take

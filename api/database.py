@@ -1,0 +1,104 @@
+"""The tables of the api's database, and the way to open it. Nothing here is particular to SQLite but its settings."""
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sql
+from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from edge.contracts.errors import KullagerError
+
+metadata = sql.MetaData()
+_key = sql.String(128)
+
+results = sql.Table(
+    "results",
+    metadata,
+    sql.Column("event_id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=False),
+    sql.Column("journal_id", sql.Integer, nullable=False),
+    sql.Column("seq", sql.BigInteger, nullable=False),
+    sql.Column("kind", sql.String(16), nullable=False),
+    sql.Column("asset", _key, nullable=False),
+    sql.Column("alarm_id", _key),
+    sql.Column("time", sql.BigInteger, nullable=False),
+    sql.Column("state", sql.String(32), nullable=False),
+    sql.Column("score", sql.Double),
+    sql.Column("message", sql.LargeBinary, nullable=False),
+    sql.UniqueConstraint("journal_id", "seq"),
+    sql.Index("results_of_asset", "asset", "kind", "time"),
+)
+alarms = sql.Table(
+    "alarms",
+    metadata,
+    sql.Column("alarm_id", _key, primary_key=True),
+    sql.Column("edge", _key, nullable=False),
+    sql.Column("asset", _key, nullable=False),
+    sql.Column("state", sql.String(32), nullable=False),
+    sql.Column("is_open", sql.Boolean, nullable=False, index=True),
+    sql.Column("changed", sql.BigInteger, nullable=False, index=True),
+    sql.Column("seq", sql.BigInteger, nullable=False),
+    sql.Column("message", sql.LargeBinary, nullable=False),
+)
+alarm_history = sql.Index("results_of_alarm", results.c.alarm_id, sqlite_where=results.c.alarm_id.is_not(None))
+statuses = sql.Table(
+    "edge_statuses",
+    metadata,
+    sql.Column("edge", _key, primary_key=True),
+    sql.Column("event_id", sql.BigInteger, nullable=False),
+    sql.Column("time", sql.BigInteger, nullable=False),
+    sql.Column("message", sql.LargeBinary, nullable=False),
+)
+journals = sql.Table(
+    "journals",
+    metadata,
+    sql.Column("journal_id", sql.Integer, primary_key=True),
+    sql.Column("edge", _key, nullable=False),
+    sql.Column("journal", _key, nullable=False),
+    sql.Column("contiguous", sql.BigInteger, nullable=False),
+    sql.Column("announced", sql.BigInteger, nullable=False),
+    sql.UniqueConstraint("edge", "journal"),
+)
+losses = sql.Table(
+    "losses",
+    metadata,
+    sql.Column("loss_id", sql.Integer, primary_key=True),
+    sql.Column("journal_id", sql.Integer, nullable=False, index=True),
+    sql.Column("first", sql.BigInteger, nullable=False),
+    sql.Column("last", sql.BigInteger, nullable=False),
+    sql.Column("reason", sql.String(64), nullable=False),
+    sql.Column("noticed", sql.BigInteger, nullable=False),
+)
+
+
+class StoreError(KullagerError):
+    """The database cannot be opened or is not usable."""
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for `url`, with WAL and a busy time-out where it is SQLite."""
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = sql.create_engine(parsed)
+    except (ArgumentError, SQLAlchemyError, ImportError, OSError) as error:
+        raise StoreError(f"KULLAGER_DATABASE_URL: '{make_safe(url)}' cannot be used: {error}") from None
+    if engine.dialect.name == "sqlite":
+
+        @sql.event.listens_for(engine, "connect")
+        def _pragmas(connection: Any, _record: Any) -> None:
+            cursor = connection.cursor()
+            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+    return engine
+
+
+def make_safe(url: str) -> str:
+    """The address without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "(not an address)"
