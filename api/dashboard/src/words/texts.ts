@@ -15,7 +15,6 @@ export const texts = {
   noAnswer: { sv: "Servern svarar inte. Försöker igen …", en: "The server does not answer. Trying again …" },
   unknownAsset: { sv: "Maskinen {id} finns inte i anläggningen.", en: "There is no machine {id} in this plant." },
   toPlant: { sv: "Till anläggningen", en: "To the plant" },
-  openAsset: { sv: "Visa mätvärden och historik", en: "Show signals and history" },
 
   runsWell: { sv: "Går som väntat", en: "Runs as expected" },
   allSignalsWell: {
@@ -30,18 +29,12 @@ export const texts = {
   measuredExpected: { sv: "{measured}, väntat {expected}", en: "{measured}, expected {expected}" },
   probableFault: { sv: "Trolig orsak: {fault} ({p})", en: "Probable cause: {fault} ({p})" },
   expectedShort: { sv: "väntat {value}", en: "expected {value}" },
-  tooHigh: { sv: "högre än väntat", en: "higher than expected" },
-  tooLow: { sv: "lägre än väntat", en: "lower than expected" },
   overAlarm: { sv: "över larm {limit}", en: "over alarm {limit}" },
   overWarning: { sv: "över varning {limit}", en: "over warning {limit}" },
   noValue: { sv: "inget värde", en: "no value" },
 
   score: { sv: "Avvikelse", en: "Deviation" },
   scoreOfLimit: { sv: "larmgränsen är 1", en: "the alarm limit is 1" },
-  scoreExplained: {
-    sv: "{score}, larmgränsen är 1",
-    en: "{score}, the alarm limit is 1",
-  },
   limit: { sv: "gräns", en: "limit" },
   health: { sv: "Hälsa", en: "Health" },
   zone: { sv: "Zon {zone}", en: "Zone {zone}" },
@@ -53,7 +46,6 @@ export const texts = {
   shareOf: { sv: "{share} av avvikelsen", en: "{share} of the deviation" },
   signals: { sv: "Mätvärden", en: "Signals" },
   machineOf: { sv: "Bild av {name}: {verdict}", en: "Picture of {name}: {verdict}" },
-  turns: { sv: "axeln visas {n} gånger långsammare", en: "shaft shown {n} times slower" },
   model: { sv: "Modell {name} version {version}", en: "Model {name} version {version}" },
   falseAlarms: { sv: "{n} falsklarm i veckan på frisk maskin", en: "{n} false alarms a week on a healthy machine" },
 
@@ -88,7 +80,6 @@ export const texts = {
   injected: { sv: "{fault} har börjat. Nu gäller det.", en: "{fault} has begun. Watch it." },
   repaired: { sv: "Allt är lagat.", en: "Everything is repaired." },
 
-  noAlarms: { sv: "Inga larm", en: "No alarms" },
   noAlarmsLong: { sv: "Inga larm kräver uppmärksamhet.", en: "No alarms need attention." },
   openAlarms: { sv: "Att ta hand om", en: "Needs attention" },
   closedAlarms: { sv: "Avslutade", en: "Closed" },
@@ -107,7 +98,7 @@ export const texts = {
   cancel: { sv: "Avbryt", en: "Cancel" },
   sending: { sv: "Skickar …", en: "Sending …" },
   raised: { sv: "Larmade {time}", en: "Raised {time}" },
-  changedBy: { sv: "{state} {time} av {by}", en: "{state} {time} by {by}" },
+  changedBy: { sv: "senast ändrat {time} av {by}", en: "last changed {time} by {by}" },
   shelvedUntil: { sv: "åt sidan till {time}", en: "shelved until {time}" },
   newAlarm: { sv: "Nytt larm, {priority} prioritet: {asset}. {text}", en: "New alarm, {priority} priority: {asset}. {text}" },
   priority: { sv: "{priority} prioritet", en: "{priority} priority" },

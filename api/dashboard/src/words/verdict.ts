@@ -38,6 +38,14 @@ export function parts(asset: Asset, assessment: Assessment, model: Model | undef
     .sort((a, b) => b.share - a.share);
 }
 
+// a small part of a high score says nothing of that signal: a strong deviation elsewhere pulls its expected value along
+const TELLING_SHARE = 0.1;
+
+/** Can this signal's expected value be held against what was measured? */
+export function telling(part: Part, assessment: Assessment): boolean {
+  return part.expected !== null && (assessment.state !== "anomalous" || part.share >= TELLING_SHARE);
+}
+
 /** Outside the expected band, and on which side; without a band a difference of 5 % counts. */
 export function direction(measured: number | null, expected: number | null, tolerance: number | undefined): Direction {
   if (measured === null || expected === null) return null;
@@ -46,10 +54,10 @@ export function direction(measured: number | null, expected: number | null, tole
   return measured > expected ? "higher" : "lower";
 }
 
-export function inWords(part: Part): string {
+export function inWords(part: Part, compared = true): string {
   if (part.measured === null) return words.text("noValue");
   const measured = words.quantity(part.measured, part.signal.unit);
-  if (part.expected === null) return measured;
+  if (part.expected === null || !compared) return measured;
   return words.text("measuredExpected", { measured, expected: words.value(part.expected, part.signal.unit) });
 }
 
