@@ -9,6 +9,7 @@ the service and in evaluation by a replay, and gives the same results for both.
     results = pipeline.advance(to)
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class Pipeline:
     def __init__(self, plant: Plant, models: Mapping[str, OnnxModel]) -> None:
         self.plant = plant
         self.alarms = AlarmList(plant.edge.id)
+        self._time: int | None = None
         for asset_id, asset in plant.assets.items():
             if (model := models.get(asset.model or "")) is not None:
                 check_fit(model.spec, model.path, asset_id, asset)
@@ -65,6 +67,7 @@ class Pipeline:
     def advance(self, to: int) -> Results:
         """The sources' time has reached `to` [ns UTC]: close every instant that is due, and assess it."""
         results = Results()
+        self._time = to
         for group in self._groups:
             group.advance(to, results)
         results.alarms.extend(self.alarms.expire(to))
@@ -78,11 +81,17 @@ class Pipeline:
         return results
 
     def command(self, verb: AlarmVerb, command: AlarmCommand) -> Alarm | None:
-        """What an operator does to an alarm; None when it was so already. Raises `KullagerError` with the reason."""
-        return self.alarms.command(verb, command)
+        """What an operator does to an alarm; None when it was so already. Raises `KullagerError` with the reason.
+
+        Alarms live in the plant's time: a command happens when the stream has come, whatever the operator's clock says.
+        """
+        now = command.time if self._time is None else self._time
+        shelved_until = None if command.shelved_until is None else now + command.shelved_until - command.time
+        return self.alarms.command(verb, dataclasses.replace(command, time=now, shelved_until=shelved_until))
 
     def rewind(self) -> None:
         """The sources' clock has gone back: begin anew at the time that comes next. Alarms and health stay."""
+        self._time = None
         for group in self._groups:
             group.rewind()
 

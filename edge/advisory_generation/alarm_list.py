@@ -118,7 +118,9 @@ class AlarmList:
         return self._change(alarm, state, time, **changes)
 
     def _change(self, alarm: Alarm, state: AlarmState, time: int, **changes: object) -> Alarm:
-        changed = dataclasses.replace(alarm, state=state, changed=time, **changes)  # type: ignore[arg-type]
+        # a command may come later than the instant that is assessed after it: the order of changes stays that of time
+        when = max(time, alarm.changed)
+        changed = dataclasses.replace(alarm, state=state, changed=when, **changes)  # type: ignore[arg-type]
         if state is AlarmState.NORMAL:
             self._alarms.pop((alarm.asset, alarm.rule), None)
             self._condition_holds.discard(alarm.alarm_id)

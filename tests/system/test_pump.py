@@ -39,7 +39,7 @@ def test_a_fault_from_its_beginning_to_its_repair(running: Site) -> None:
     assert running.post(f"{address}/shelve", until)["state"] == "shelved"
     assert running.post(f"{address}/unshelve", {})["state"] == "active-unacknowledged"
     running.post(f"/simulator/faults/{PUMP}", {}, method="DELETE", token=None)
-    wait_for("it has returned", lambda: running.get(address)["state"] == "returned-unacknowledged")
+    wait_for("it has returned", lambda: running.get(address)["alarm"]["state"] == "returned-unacknowledged")
     assert running.post(f"{address}/acknowledge", {})["state"] == "normal"
     assert not [alarm for alarm in running.alarms("anomaly", "open") if alarm["alarm_id"] == raised["alarm_id"]]
     wait_for("the pump is healthy again", lambda: running.latest(PUMP)["state"] == "normal")
