@@ -64,7 +64,7 @@ async def _demo(settings: Settings) -> None:
     broker_source = plant.results_source[0]
     broker_port = next(port.port for port in ports if port.source == broker_source)
     broker, command = broker_command(settings.home / "broker", broker_port)
-    print(f"Starting the broker ({broker}), the simulator, the edge and the api …")
+    tell(f"Starting the broker ({broker}), the simulator, the edge and the api …")
     environ = environment_of(ports, os.environ) | {
         "KULLAGER_HOME": str(settings.home),
         "KULLAGER_OPERATOR_TOKEN": token,
@@ -106,7 +106,7 @@ async def _tell_when_ready(settings: Settings, token: str) -> None:
         async with asyncio.timeout(PAGE_WITHIN_S):
             await _page(settings.port)
     except TimeoutError:
-        print(f"The page has not answered for {PAGE_WITHIN_S:g} s; why may stand in {logs}. Waiting …")
+        tell(f"The page has not answered for {PAGE_WITHIN_S:g} s; why may stand in {logs}. Waiting …")
         await _page(settings.port)
     tell(
         f"\nkullager is running.\n\n"

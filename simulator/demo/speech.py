@@ -1,5 +1,7 @@
 """How the demo speaks to whoever started it."""
 
+import contextlib
+
 from edge.contracts.errors import KullagerError
 
 
@@ -8,4 +10,6 @@ class DemoFailed(KullagerError):
 
 
 def tell(text: str) -> None:
-    print(text, flush=True)  # noqa: T201  # the demo's own voice, on the terminal it was started from
+    # the terminal may have been closed, which is one way to end the demo
+    with contextlib.suppress(OSError):
+        print(text, flush=True)  # noqa: T201  # the demo's own voice
