@@ -14,11 +14,12 @@ from api.arrivals import Arrival, CatalogueReport, ReplyReport, UnreadableResult
 from api.reception import Reception
 from api.store import Batch, Event, Store
 from api.stream import EventStream
+from edge.back_off import back_off
 from edge.contracts.command import Catalogue, Reply
 from edge.contracts.errors import MessageError
 from edge.contracts.plant import Plant
 from edge.formats.json_message import encode
-from edge.mqtt_connection import Connected, Lost, Message, MqttConnection, back_off
+from edge.mqtt_connection import Connected, Lost, Message, MqttConnection
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from edge.contracts.alarm import Alarm, Evidence
 from edge.contracts.assessment import Assessment, FaultMode, ModelIdentity, State
 from edge.contracts.plant import Plant
 from edge.data_manipulation.grid import NEVER, Grid, GridRow
-from edge.data_manipulation.layout import Group
 from edge.data_manipulation.window import Window
+from edge.groups import Group
 from edge.health_assessment.health import HealthTrend, zone
 from edge.prognostic_assessment.remaining_life import remaining_life
 from edge.state_detection.detector import REASONS, SCORED, Detection, Detector, Observation, undetected

@@ -14,10 +14,9 @@ event loop through one queue, with one wake-up however many wait. QoS is 1 every
 
 import asyncio
 import logging
-import random
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -26,6 +25,8 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from edge.back_off import back_off
 
 logger = logging.getLogger(__name__)
 
@@ -73,15 +74,6 @@ class Will:
 
 
 Event = Message | Connected | Lost | Published
-
-
-def back_off(first_s: float = 0.5, cap_s: float = 30.0, jitter: random.Random | None = None) -> Iterator[float]:
-    """Seconds to wait before each further attempt: doubling, capped, with full jitter in the upper half."""
-    jitter = jitter or random.Random()  # noqa: S311  # spreads clients, guards nothing
-    ceiling = first_s
-    while True:
-        yield ceiling * (0.5 + 0.5 * jitter.random())
-        ceiling = min(cap_s, ceiling * 2)
 
 
 class _NoAnswerError(Exception):

@@ -25,8 +25,8 @@ from edge.contracts.errors import ModelError
 from edge.contracts.plant import Plant
 from edge.contracts.sample_batch import SampleBatch
 from edge.data_manipulation.grid import GridRow
-from edge.data_manipulation.layout import groups_of
 from edge.group_pipeline import Arrays, GroupPipeline, Results
+from edge.groups import groups_of
 from edge.state_detection.detector import check_fit
 from edge.state_detection.onnx_model import OnnxModel
 

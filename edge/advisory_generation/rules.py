@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.contracts.alarm import Priority
-from edge.data_manipulation.layout import NS, Group
+from edge.groups import NS, Group
 
 ANOMALY: Final = "anomaly"
 _LEVELS: Final = (("warning", Priority.LOW), ("alarm", None))

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from asyncua import Client, ua
 
+from edge.back_off import back_off
 from edge.contracts.errors import ConnectionRefused
 from edge.contracts.plant import OpcuaSource, SignalEntry
 from edge.contracts.sample_batch import SampleBatch, TextTable
 from edge.data_acquisition.account import SourceAccount
 from edge.data_acquisition.opcua_values import sample_batch
-from edge.mqtt_connection import back_off
 
 logger = logging.getLogger(__name__)
 

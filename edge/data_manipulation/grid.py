@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.contracts.sample_batch import Quality, SampleBatch
-from edge.data_manipulation.layout import RESAMPLING, Group
+from edge.groups import RESAMPLING, Group
 
 NEVER = np.iinfo(np.int64).min // 2
 _MEAN, _MIN, _MAX = (RESAMPLING.index(name) for name in ("mean", "min", "max"))
