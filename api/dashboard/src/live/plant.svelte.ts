@@ -6,6 +6,7 @@ import { Stream } from "./stream";
 // one repaint for what arrives together: a replay may bring hundreds of messages a second
 const GATHER_MS = 100;
 const SLOW_ROUND_MS = 15_000;
+const QUICK_ROUND_MS = 4_000;
 const SILENCE_MS = 20_000;
 const STREAM_FIRST_MS = 1_500;
 const MOST_CLOSED_ALARMS = 100;
@@ -63,6 +64,7 @@ class Plant {
     // the stream comes first, so that nothing falls between it and what is fetched; a page without one still loads
     setTimeout(() => this.loaded || void this.#fetchAll(), STREAM_FIRST_MS);
     setInterval(() => void this.#slowRound(), SLOW_ROUND_MS);
+    setInterval(() => this.#quickRound(), QUICK_ROUND_MS);
     addEventListener("online", () => this.#stream.open());
     // a page that comes back from the browser's cache has a dead stream
     addEventListener("pageshow", (event) => {
@@ -220,8 +222,14 @@ class Plant {
       await fetch();
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      console.warn(problem.message);
+      if (!problem.unreachable) console.warn(problem.message);
     }
+  }
+
+  /** When nothing comes, or the broker is away, ask why: the stream cannot tell. */
+  #quickRound(): void {
+    const quiet = Date.now() - this.#heard > QUICK_ROUND_MS || this.broker?.connected === false;
+    if (this.loaded && this.connection === "live" && quiet) void this.#fetchStatus();
   }
 
   async #slowRound(): Promise<void> {

@@ -1,6 +1,6 @@
 // The chosen language, and numbers and times as it writes them.
 import type { Bilingual, Language } from "../contracts";
-import { faultNames, signalNames, texts, units, type TextKey } from "./texts";
+import { faultNames, rejections, signalNames, texts, units, type TextKey } from "./texts";
 
 const KEY = "kullager.language";
 const LOCALES: Record<Language, string> = { sv: "sv-SE", en: "en-GB" };
@@ -46,6 +46,10 @@ class Words {
 
   fault(name: string): string {
     return this.#known(faultNames, name);
+  }
+
+  rejection(name: string): string {
+    return rejections[name]?.[this.#language] ?? name;
   }
 
   #known(table: Record<string, Bilingual>, name: string): string {

@@ -120,8 +120,8 @@ export const texts = {
   },
   backAgain: { sv: "Kontakten är tillbaka.", en: "Connected again." },
   edgeAway: {
-    sv: "{edge} är bortkopplad sedan {time}: inga nya bedömningar kommer.",
-    en: "{edge} has been offline since {time}: no new assessments arrive.",
+    sv: "{edge} är bortkopplad: inga nya bedömningar kommer.",
+    en: "{edge} is offline: no new assessments arrive.",
   },
   brokerAway: {
     sv: "Servern når inte brokern, så inga nya bedömningar kommer: {problem}",
@@ -197,6 +197,23 @@ export const sourceStates: Record<Source["state"], Bilingual> = {
   connected: { sv: "ansluten", en: "connected" },
   disconnected: { sv: "bortkopplad", en: "disconnected" },
   refused: { sv: "nekad", en: "refused" },
+};
+
+/** Why something that came in was not used; others are shown by their own name. */
+export const rejections: Record<string, Bilingual> = {
+  "bad-time": { sv: "oläslig tid", en: "unreadable time" },
+  "time-in-future": { sv: "tid i framtiden", en: "time in the future" },
+  "clock-replaced": { sv: "klockan ersatt", en: "clock replaced" },
+  "not-json": { sv: "inte JSON", en: "not JSON" },
+  "not-an-object": { sv: "inget JSON-objekt", en: "no JSON object" },
+  "not-finite": { sv: "inte ändligt", en: "not finite" },
+  "wrong-type": { sv: "fel typ", en: "wrong type" },
+  schema: { sv: "okänt schema", en: "unknown schema" },
+  "too-large": { sv: "för stort", en: "too large" },
+  "unknown-topic": { sv: "okänt ämne", en: "unknown topic" },
+  "unknown-handle": { sv: "okänd nod", en: "unknown node" },
+  "queue-overflow": { sv: "kön full", en: "queue overflow" },
+  "sequence-gap": { sv: "lucka i följden", en: "gap in the sequence" },
 };
 
 /** Signals by the names that plants give them; others are shown by their own name. */
