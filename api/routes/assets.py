@@ -23,7 +23,15 @@ EXAMPLE: Final = {
     "model": "pump",
     "period_s": 1.0,
     "nameplate": {"rated_kw": 7.5, "rated_speed": 1455.0},
-    "signals": [{"name": "vibration", "unit": "mm/s", "source": "broker", "limits": {"warning": 4.5, "alarm": 7.1}}],
+    "signals": [
+        {
+            "name": "vibration",
+            "label": {"sv": "vibration", "en": "vibration"},
+            "unit": "mm/s",
+            "source": "broker",
+            "limits": {"warning": 4.5, "alarm": 7.1},
+        }
+    ],
     "latest": ASSESSMENT,
 }
 NO_ASSET: Final = "there is no asset 'pump-9'; possible: pump-101"
@@ -78,16 +86,21 @@ def _known(services: Services, asset_id: str) -> Asset:
 
 
 def _asset(services: Services, asset_id: str, asset: Asset) -> dict[str, Any]:
-    name = asset.display_name(asset_id)
     return {
         "id": asset_id,
         "class": asset.asset_class,
-        "name": {"sv": name.sv, "en": name.en},
+        "name": asset.display_name(asset_id),
         "model": asset.model,
         "period_s": asset.period_s,
         "nameplate": asset.nameplate,
         "signals": [
-            {"name": name, "unit": signal.unit, "source": signal.source, "limits": signal.limits}
+            {
+                "name": name,
+                "label": signal.display_name(name),
+                "unit": signal.unit,
+                "source": signal.source,
+                "limits": signal.limits,
+            }
             for name, signal in asset.signals.items()
         ],
         "latest": ready(services.store.latest(asset_id)),
