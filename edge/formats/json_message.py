@@ -5,12 +5,11 @@ shortest form that reads back the same; a missing number is null; readers ignore
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-import numpy as np
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
@@ -123,30 +122,33 @@ def _adapter(kind: type[T]) -> TypeAdapter[T]:
     return _ADAPTERS[kind]
 
 
+_FIELDS: dict[type, tuple[str, ...]] = {}
+
+
 def _plain(value: Any) -> dict[str, Any]:
-    return dict(_members(value))
-
-
-def _members(value: Any) -> Iterator[tuple[str, Any]]:
-    for field in fields(value):
-        content = getattr(value, field.name)
-        if content is not None and field.name in TIME_FIELDS:
-            yield field.name, format_time(content)
+    """A dataclass as what the wire has: its times as text, its fields by their names there."""
+    kind = type(value)
+    names = _FIELDS.get(kind)
+    if names is None:
+        names = _FIELDS[kind] = tuple(field.name for field in fields(kind))
+    body: dict[str, Any] = {}
+    for name in names:
+        content = getattr(value, name)
+        if name in TIME_FIELDS and content is not None:
+            body[name] = format_time(content)
         else:
-            yield WIRE_NAMES.get(field.name, field.name), _json(content)
+            body[WIRE_NAMES.get(name, name)] = _json(content)
+    return body
 
 
 def _json(value: Any) -> Any:
-    if is_dataclass(value):
-        return _plain(value)
+    """What orjson writes as it is stays as it is: numbers (float32 shortest, NaN as null), texts, and plain containers."""
     if isinstance(value, dict):
-        return {key: _json(content) for key, content in value.items()}
-    if isinstance(value, tuple | list):
-        return [_json(content) for content in value]
-    if isinstance(value, np.float32):
-        # orjson writes a float32 shortest by itself, but not its NaN
-        return value if np.isfinite(value) else None
-    return value
+        held = next(iter(value.values()), None)
+        return {key: _plain(content) for key, content in value.items()} if is_dataclass(held) else value
+    if isinstance(value, tuple):
+        return [_plain(content) for content in value] if value and is_dataclass(value[0]) else value
+    return _plain(value) if is_dataclass(value) else value
 
 
 def _times_to_ns(body: Mapping[str, Any]) -> dict[str, Any]:

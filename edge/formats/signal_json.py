@@ -57,13 +57,18 @@ class SignalTopics:
         except orjson.JSONDecodeError as error:
             raise MessageError("not-json", f"{topic}: is not JSON: {error}") from None
         rejected: Counter[str] = Counter()
+        # most messages carry one time for all their values
+        known_times: dict[str, int] = {}
         signals, times, values, qualities = [], [], [], []
         for row in rows:
             try:
                 found, raw = _field(body, row.signal.field, topic)
                 if not found:
                     continue
-                time = received if row.signal.time_field is None else _time(body, row.signal.time_field, topic)
+                if (path := row.signal.time_field) is None:
+                    time = received
+                elif (time := known_times.get(path, -1)) < 0:
+                    time = known_times[path] = _time(body, path, topic)
             except MessageError as error:
                 rejected[error.reason] += 1
                 continue
