@@ -39,6 +39,7 @@ export interface Assessment {
 
 export interface Signal {
   name: string;
+  label: Bilingual;
   unit: string;
   limits?: { warning?: number | null; alarm?: number | null } | null;
 }

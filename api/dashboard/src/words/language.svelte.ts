@@ -1,6 +1,6 @@
 // The chosen language, and numbers and times as it writes them.
-import type { Bilingual, Language } from "../contracts";
-import { faultNames, rejections, signalNames, texts, units, type TextKey } from "./texts";
+import type { Bilingual, Language, Signal } from "../contracts";
+import { faultNames, rejections, texts, units, type TextKey } from "./texts";
 
 const KEY = "kullager.language";
 const LOCALES: Record<Language, string> = { sv: "sv-SE", en: "en-GB" };
@@ -40,8 +40,8 @@ class Words {
     });
   }
 
-  signal(name: string): string {
-    return this.#known(signalNames, name);
+  signal(signal: Signal): string {
+    return capitalised(this.of(signal.label));
   }
 
   fault(name: string): string {
@@ -55,8 +55,7 @@ class Words {
   #known(table: Record<string, Bilingual>, name: string): string {
     const known = table[name];
     if (known !== undefined) return known[this.#language];
-    const words = name.replace(/[_-]+/g, " ");
-    return words.charAt(0).toUpperCase() + words.slice(1);
+    return capitalised(name.replace(/[_-]+/g, " "));
   }
 
   unit(ucum: string): string {
@@ -126,6 +125,10 @@ class Words {
     if (format === undefined) this.#formats.set(whole, (format = make()));
     return format;
   }
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function decimalsFor(value: number): number {

@@ -216,26 +216,6 @@ export const rejections: Record<string, Bilingual> = {
   "sequence-gap": { sv: "lucka i följden", en: "gap in the sequence" },
 };
 
-/** Signals by the names that plants give them; others are shown by their own name. */
-export const signalNames: Record<string, Bilingual> = {
-  speed: { sv: "Varvtal", en: "Speed" },
-  flow: { sv: "Flöde", en: "Flow" },
-  pressure: { sv: "Tryck", en: "Pressure" },
-  current: { sv: "Ström", en: "Current" },
-  voltage: { sv: "Spänning", en: "Voltage" },
-  power: { sv: "Effekt", en: "Power" },
-  torque: { sv: "Moment", en: "Torque" },
-  vibration: { sv: "Vibration", en: "Vibration" },
-  temperature: { sv: "Temperatur", en: "Temperature" },
-  bearing_temperature: { sv: "Lagertemperatur", en: "Bearing temperature" },
-  fluid_temperature: { sv: "Vätsketemperatur", en: "Fluid temperature" },
-  thermocouple: { sv: "Termoelement", en: "Thermocouple" },
-  accelerometer_1: { sv: "Accelerometer 1", en: "Accelerometer 1" },
-  accelerometer_2: { sv: "Accelerometer 2", en: "Accelerometer 2" },
-  volume_flow: { sv: "Volymflöde", en: "Volume flow" },
-  volume_flow_rate: { sv: "Volymflöde", en: "Volume flow" },
-};
-
 export const faultNames: Record<string, Bilingual> = {
   "bearing-wear": { sv: "Slitet lager", en: "Worn bearing" },
   "bearing-outer-race": { sv: "Slitage i lagrets ytterring", en: "Wear in the bearing's outer race" },

@@ -78,7 +78,7 @@ export function verdict(asset: Asset, assessment: Assessment | undefined, model:
   }
   const guilty = assessment.contribution === null ? undefined : parts(asset, assessment, model)[0];
   if (guilty === undefined) return { tone: "abnormal", headline: words.text("abnormal"), detail: "", guilty: null };
-  const signal = words.signal(guilty.signal.name);
+  const signal = words.signal(guilty.signal);
   const headline = words.text(guilty.direction ?? "deviates", { signal });
   const cause =
     assessment.fault === null
