@@ -12,6 +12,8 @@ PORT ?= 8000
 BIN := .venv/bin
 SETUP := requirements/setup.sh
 export PYTHON
+# packages are installed without bytecode, which is written when they are first imported: starting takes half as long with it
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test check bench lock clean dashboard
 

@@ -33,10 +33,10 @@ run() {
 # What a failed step says in its log, as a sentence that names the cause where it is a common one.
 explain() { # WHAT LOG
   local why
-  if free=$(free_mb) && [ "$free" -lt 100 ] || grep -qi "no space left" "$2" 2>/dev/null; then
+  if [ "$(free_mb . "${TMPDIR:-/tmp}")" -lt 100 ] || grep -qi "no space left" "$2" 2>/dev/null; then
     why="the disk is full"
   elif grep -qiE "name resolution|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|unreachable|NewConnectionError|ConnectTimeout" "$2"; then
-    why="the package registry is not reached; is this machine on the network, or does it need a mirror or proxy (pip config, npm config)?"
+    why="the package registry is not reached: this machine has no network, or needs a mirror or a proxy (pip config, npm config)"
   elif grep -qiE "CERTIFICATE_VERIFY|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)" "$2"; then
     why="the package registry's certificate is not trusted here (PIP_CERT and NODE_EXTRA_CA_CERTS name other authorities)"
   elif grep -q "DO NOT MATCH THE HASHES" "$2"; then
@@ -47,11 +47,11 @@ explain() { # WHAT LOG
   fail "$1 failed: ${why:-no reason was given}. All of it is in $2."
 }
 
-free_mb() { df -Pm . "${TMPDIR:-/tmp}" | awk 'NR > 1 && (least == "" || $4 < least) { least = $4 } END { print least }'; }
+free_mb() { df -Pm "$@" | awk 'NR > 1 && (least == "" || $4 < least) { least = $4 } END { print least }'; }
 
 # ---- Python
 
-python_is_fit() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+python_is_fit() { [ "$("$1" -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev/null)" = True ]; }
 
 find_python() {
   local candidate
@@ -177,8 +177,8 @@ flock --nonblock 9 || { say "Another make is setting up $venv; waiting for it â€
 
 trap 'trap "" INT TERM HUP; kill -TERM $(jobs -p) 2>/dev/null; wait; exit 130' INT TERM HUP
 
-if [ ! -f $stamps/packages ] && [ "$(free_mb)" -lt $free_needed_mb ]; then
-  fail "Setting up takes $free_needed_mb MB of disk, and only $(free_mb) MB are free here or in ${TMPDIR:-/tmp}."
+if [ ! -f $stamps/packages ] && [ "$(free_mb .)" -lt $free_needed_mb ]; then
+  fail "Setting up takes $free_needed_mb MB of disk, and only $(free_mb .) MB are free where $PWD is."
 fi
 [[ " $* " != *" system "* ]] || install_system_packages
 make_venv

@@ -39,9 +39,10 @@ def watch(environ: Mapping[str, str]) -> None:
     while True:
         headers, payload = childutils.listener.wait()
         program = childutils.get_headers(payload)["processname"]
-        log = Path(environ["KULLAGER_HOME"]) / "log" / f"{program}.log"
-        sys.stderr.write(sentence(headers["eventname"], program, log) + "\n")
-        sys.stderr.flush()
+        if program != "watch":  # this process's own predecessor
+            log = Path(environ["KULLAGER_HOME"]) / "log" / f"{program}.log"
+            sys.stderr.write(sentence(headers["eventname"], program, log) + "\n")
+            sys.stderr.flush()
         childutils.listener.ok()
 
 
