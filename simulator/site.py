@@ -152,4 +152,6 @@ class SimulatedSite:
         machine.faults.inject(fault, severity=severity, over_s=over_s, at_s=machine.time_s)
 
     def repair(self, asset: str) -> None:
-        self.machine(asset).faults.repair()
+        machine = self.machine(asset)
+        machine.faults.repair()
+        machine.machine.renew()

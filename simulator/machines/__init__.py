@@ -25,5 +25,9 @@ class Machine(Protocol):
         """True values by signal after `dt_s`; `level` gives the severity (0..1) of each fault."""
         ...
 
+    def renew(self) -> None:
+        """Put in new parts where worn ones had left a trace: what a repair does beside ending the faults."""
+        ...
+
 
 MACHINES: Final[Mapping[str, Callable[[np.random.Generator], Machine]]] = {"pump": Pump}

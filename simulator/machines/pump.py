@@ -235,6 +235,10 @@ class Pump:
             "fluid_temperature": self._heat_fluid(dt_s, ambient),
         }
 
+    def renew(self) -> None:
+        """What a repair changes beside the faults: the new bearing has none of the worn one's heat."""
+        self._bearing_c = None
+
     def _head_lost(self, flow: float, speed: float, loop_pressure: float, rho: float, pulsing: float) -> float:
         """The share of the head that is lost to cavitation. The cavity sheds in pulses, and the loss swings with it."""
         absolute = (ATMOSPHERE + loop_pressure - vapour_pressure(self._fluid_c)) * 1e5

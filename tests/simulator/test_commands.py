@@ -1,5 +1,6 @@
 """Commands: malformed ones are answered or counted, and nothing is done twice."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -109,3 +110,16 @@ def test_a_second_injection_goes_on_from_where_the_fault_is(site: SimulatedSite)
     assert machine.faults.level("bearing-wear", machine.time_s + 10.0) == 1.0
     site.inject("pump-101", "bearing-wear", 0.0, 0.0)
     assert active(site) == []
+
+
+def test_a_repair_leaves_no_heat_of_the_worn_bearing(site: SimulatedSite) -> None:
+    rows = site.rows(0)
+
+    def temperature(after_s: int) -> float:
+        return float(next(row for row in itertools.islice(rows, after_s, None)).values["bearing_temperature"] or 0.0)
+
+    healthy = temperature(0)
+    site.inject("pump-101", "bearing-wear", 1.0, 0.0)
+    assert temperature(3600) > healthy + 15.0
+    site.repair("pump-101")
+    assert temperature(180) == pytest.approx(healthy, abs=6.0)
