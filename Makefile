@@ -12,6 +12,8 @@ PORT ?= 8000
 BIN := .venv/bin
 SETUP := requirements/setup.sh
 export PYTHON
+# without bytecode every one of the processes would compile all it imports, at every start
+unexport PYTHONDONTWRITEBYTECODE
 # packages are installed without bytecode, which is written when they are first imported: starting takes half as long with it
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -37,6 +39,8 @@ dashboard:
 
 bench:
 	@$(SETUP) dev
+	$(BIN)/python -m tests.bench.tick
+	$(BIN)/python -m models benchmark skab ../shared/data/skab
 
 lock:
 	@$(SETUP) uv
