@@ -224,7 +224,9 @@ class EdgeService:
         self._pipeline.alarms.restore(*self._journal.open_alarms())
         try:
             if (state := self._journal.load_state()) is not None:
-                self._pipeline.restore(state, self._journal.reached())
+                reached = self._journal.reached()
+                self._pipeline.restore(state, reached)
+                self._clock.resume(max(reached))
                 logger.info("going on where the last run ended")
         except (ValueError, KeyError) as error:
             logger.warning("the state of the last run is left aside: %s", error)

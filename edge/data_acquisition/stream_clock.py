@@ -33,7 +33,12 @@ class StreamClock:
         """`clocks`: the sources that are to bring samples, and the kinds of their clocks."""
         self._patience_s = {source: PATIENCE_S[clock] for source, clock in clocks.items()}
         self._first_heard_s: float | None = None
+        self._reached: int | None = None
         self._sources: dict[str, _SourceTime] = {}
+
+    def resume(self, reached: int) -> None:
+        """The stream had come so far [ns UTC] before a restart."""
+        self._reached = reached
 
     def heard(self, source: str, newest: int, now_s: float) -> bool:
         """A source brought samples up to `newest`. True when its clock has been set back: the stream begins anew."""
@@ -42,7 +47,9 @@ class StreamClock:
         known = self._sources.get(source)
         if known is None:
             self._sources[source] = _SourceTime(newest, now_s)
-            return False
+            # after a restart nothing contradicts the first sample: a recording is replayed anew
+            reached, self._reached = self._reached, None
+            return reached is not None and newest < reached - SET_BACK_NS
         known.heard_s = now_s
         if newest >= known.newest - SET_BACK_NS:
             known.newest = max(known.newest, newest)

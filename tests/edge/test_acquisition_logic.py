@@ -78,6 +78,16 @@ def test_one_old_sample_does_not_set_the_stream_back_but_a_lasting_change_does()
     assert clock.time(8.5) == 11 * S
 
 
+def test_after_a_restart_a_recording_may_be_replayed_anew() -> None:
+    clock = StreamClock({"plc": "source"})
+    clock.resume(10_000 * S)
+    assert clock.heard("plc", 5 * S, 0.0)
+    assert not clock.heard("plc", 6 * S, 1.0)
+    going_on = StreamClock({"plc": "source"})
+    going_on.resume(10_000 * S)
+    assert not going_on.heard("plc", 10_001 * S, 0.0)
+
+
 @pytest.mark.parametrize(
     ("variant", "status", "value", "quality", "rejected"),
     [
