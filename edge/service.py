@@ -129,6 +129,8 @@ class EdgeService:
             if changed or now >= next_status:
                 next_status = now + STATUS_S
                 self._publisher.publish_status(self._status(online=True))
+                # how a container's health check sees that this loop turns
+                (self._home / "edge" / "alive").touch()
                 for account in self._accounts.values():
                     account.changed = False
             if now >= next_housekeeping:
