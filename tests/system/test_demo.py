@@ -1,0 +1,117 @@
+"""The demo as a newcomer starts it, on a machine without mosquitto: the broker is the one that pip installs."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.system.conftest import ROOT, wait_for
+
+
+class Demo:
+    """`python -m simulator.demo` in a state folder and on ports of its own."""
+
+    def __init__(self, home: Path, programs: Path, ports: list[int]) -> None:
+        self.ports = ports
+        self.page, plc, broker = ports
+        self.home, self.log = home, home / "demo.log"
+        self.environment = os.environ | {
+            "PATH": str(programs),
+            "PYTHONPATH": str(ROOT),
+            "KULLAGER_HOME": str(home),
+            "KULLAGER_SOURCE_PLC_URL": f"opc.tcp://127.0.0.1:{plc}",
+            "KULLAGER_SOURCE_BROKER_URL": f"mqtt://127.0.0.1:{broker}",
+        }
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "simulator.demo", "--port", str(self.page)],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def newest(self) -> str:
+        """The time of the pump's newest score, empty while there is none."""
+        try:
+            (asset,) = httpx.get(f"http://127.0.0.1:{self.page}/api/v1/assets", timeout=5).json()["items"]
+        except (httpx.TransportError, ValueError, KeyError):
+            return ""
+        latest = asset["latest"] or {}
+        return str(latest["time"]) if latest.get("score") is not None else ""
+
+    def process_of(self, words: str) -> int:
+        """The process of this demo whose command line has these words."""
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                if words in command and f"KULLAGER_HOME={self.home}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                    return int(folder.name)
+            except OSError:
+                continue
+        return 0
+
+
+@pytest.fixture
+def demo(tmp_path: Path, free_port: Callable[[], int], pump_model: Path) -> Iterator[Demo]:
+    home, programs = tmp_path / "home", tmp_path / "programs"
+    (home / "models").mkdir(parents=True)
+    shutil.copy(pump_model, home / "models" / "pump.onnx")
+    programs.mkdir()
+    for needed in ("setpriv",):
+        (programs / needed).symlink_to(shutil.which(needed) or needed)
+    started = Demo(home, programs, [free_port() for _ in range(3)])
+    yield started
+    print(started.said(), *(path.read_text()[-2000:] for path in (home / "log").glob("*.log")))  # noqa: T201  # on failure
+    if started.process.poll() is None:
+        os.killpg(started.process.pid, signal.SIGKILL)
+
+
+def test_the_demo_runs_heals_and_ends_without_a_trace(demo: Demo) -> None:
+    wait_for("the demo is up", lambda: "kullager is running" in demo.said(), 120)
+    assert "amqtt" in demo.said()
+    assert f"http://localhost:{demo.page}/#token=" in demo.said()
+    assert "<html" in httpx.get(f"http://127.0.0.1:{demo.page}/").text.lower()
+    wait_for("a score", demo.newest, 180)
+
+    for words in ("amqtt.scripts", "-m simulator run", "-m edge run", "-m api run"):
+        killed = wait_for(words, lambda: demo.process_of(words))  # noqa: B023  # waited for at once
+        os.kill(killed, signal.SIGKILL)
+        wait_for(f"{words} is back", lambda: demo.process_of(words) not in (0, killed))  # noqa: B023
+        before = demo.newest()
+        wait_for(f"scores go on after {words}", lambda: demo.newest() > before, 180)  # noqa: B023
+
+    os.killpg(demo.process.pid, signal.SIGINT)
+    assert demo.process.wait(60) == 0
+    for port in demo.ports:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), timeout=1)
+    assert demo.process_of("python") == 0
+
+
+def test_a_busy_page_port_is_one_sentence(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        ended = subprocess.run(
+            [sys.executable, "-m", "simulator.demo", "--port", str(port)],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "KULLAGER_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode != 0
+    assert str(port) in ended.stderr
+    assert "make demo PORT=" in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
