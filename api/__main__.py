@@ -10,7 +10,8 @@ from pathlib import Path
 
 from api.server import Settings, listen, serve, stop_at_signal
 from edge.contracts.errors import KullagerError
-from edge.contracts.plant import Plant, load_plant
+from edge.contracts.plant import Plant
+from edge.contracts.plant_file import load_plant
 
 
 def main() -> int:

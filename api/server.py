@@ -22,7 +22,8 @@ from api.services import Services
 from api.store import Store
 from api.stream import EventStream
 from edge.contracts.errors import KullagerError
-from edge.contracts.plant import Plant, source_password
+from edge.contracts.plant import Plant
+from edge.contracts.plant_file import source_password
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from edge import __version__
 from edge.check import check
 from edge.contracts.errors import KullagerError
-from edge.contracts.plant import Plant, load_plant
+from edge.contracts.plant import Plant
+from edge.contracts.plant_file import load_plant
 from edge.service import EdgeService
 
 

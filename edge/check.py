@@ -11,7 +11,8 @@ from typing import Final
 from asyncua import ua
 
 from edge.contracts.errors import ConnectionRefused, MessageError
-from edge.contracts.plant import MqttSource, OpcuaSource, Plant, SignalEntry, source_password
+from edge.contracts.plant import MqttSource, OpcuaSource, Plant, SignalEntry
+from edge.contracts.plant_file import source_password
 from edge.contracts.sample_batch import TextTable
 from edge.data_acquisition.opcua import CONNECTION_ERRORS, connected, describe, resolve, status_words
 from edge.data_acquisition.opcua_values import sample_batch, to_ns

@@ -18,7 +18,8 @@ from edge import __version__
 from edge.contracts.alarm import Alarm
 from edge.contracts.assessment import Assessment
 from edge.contracts.command import AlarmCommand, AlarmVerb
-from edge.contracts.plant import OpcuaSource, Plant, source_password
+from edge.contracts.plant import OpcuaSource, Plant
+from edge.contracts.plant_file import source_password
 from edge.contracts.sample_batch import SampleBatch, TextTable
 from edge.contracts.status import EdgeStatus, JournalStatus, ModelStatus
 from edge.data_acquisition.account import SourceAccount

@@ -16,7 +16,8 @@ import orjson
 from tqdm import tqdm
 
 from edge.contracts.errors import KullagerError, RecordingError
-from edge.contracts.plant import Plant, load_plant
+from edge.contracts.plant import Plant
+from edge.contracts.plant_file import load_plant
 from edge.contracts.sample_batch import SampleBatch
 from edge.formats.json_message import parse_time
 from models.settings import Settings

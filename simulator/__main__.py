@@ -10,7 +10,8 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from edge.contracts.errors import KullagerError, RecordingError
-from edge.contracts.plant import Plant, load_plant
+from edge.contracts.plant import Plant
+from edge.contracts.plant_file import load_plant
 from edge.formats.recording import read_csv, write_csv
 from simulator.generate import RecordedFault, generate
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Final, Self
 
 from edge.contracts.command import Catalogue
-from edge.contracts.plant import MqttSource, Plant, source_password
+from edge.contracts.plant import MqttSource, Plant
+from edge.contracts.plant_file import source_password
 from edge.formats.json_message import encode
 from edge.formats.signal_json import SignalMessages
 from edge.mqtt_connection import Connected, Lost, Message, MqttConnection, Published, Will

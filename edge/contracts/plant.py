@@ -1,26 +1,20 @@
 """The plant file: one TOML file that describes a site. Every key is explained in `edge/plants/README.md`."""
 
-import difflib
-import re
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin
-from urllib.parse import urlsplit
+from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ConfigDict, Field
 
 from edge.contracts.alarm import BilingualText, Priority
-from edge.contracts.errors import PlantError
 from edge.contracts.topics import Topics
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-SignalName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-NodeId = Annotated[str, Field(pattern=r"^nsu=[^;]+;[isgb]=.+$")]
+IDENTIFIER: Final = r"^[a-z0-9][a-z0-9-]*$"
+SIGNAL_NAME: Final = r"^[a-z][a-z0-9_]*$"
+NODE_ID: Final = r"^nsu=[^;]+;[isgb]=.+$"
+Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
+SignalName = Annotated[str, Field(pattern=SIGNAL_NAME)]
+NodeId = Annotated[str, Field(pattern=NODE_ID)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -40,11 +34,6 @@ Security = Literal[
 DisplayName = str | dict[Literal["sv", "en"], str] | None
 
 _STRICT = ConfigDict(extra="forbid")
-WHAT_WOULD_BE_RIGHT = {
-    r"^[a-z0-9][a-z0-9-]*$": "lower-case letters, digits and hyphens, as in 'pump-101'",
-    r"^[a-z][a-z0-9_]*$": "lower-case letters, digits and underscores, as in 'bearing_temperature'",
-    r"^nsu=[^;]+;[isgb]=.+$": "a node with its namespace URI, as in 'nsu=urn:vendor:plc;s=pump-101.speed'",
-}
 
 
 def _display_name(name: DisplayName, fallback: str) -> BilingualText:
@@ -202,7 +191,7 @@ class SignalEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Plant:
-    """A site, whole. Get one from `load_plant`."""
+    """A site, whole. Get one from `plant_file.load_plant`."""
 
     __pydantic_config__ = _STRICT
     schema: Literal[1]
@@ -242,165 +231,3 @@ class Plant:
         brokers = {name: source for name, source in self.sources.items() if isinstance(source, MqttSource)}
         name = self.edge.results or next(iter(brokers))
         return name, brokers[name]
-
-
-def load_plant(path: Path | str, environ: Mapping[str, str] | None = None) -> Plant:
-    """Read and check a plant file.
-
-    `KULLAGER_SOURCE_<NAME>_URL` and `…_USER` in `environ` replace the address and user of a source, so that one file
-    serves a laptop and its containers. Raises `PlantError` with every fault found, one line each.
-    """
-    path = Path(path)
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PlantError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PlantError(f"{path}: is not TOML: {error}") from None
-    _override_sources(document, environ or {})
-    try:
-        plant = TypeAdapter(Plant).validate_python(document)
-    except ValidationError as error:
-        lines = [_in_words(detail) for detail in error.errors()]
-        raise PlantError("\n".join(f"{path}: {line}" for line in dict.fromkeys(lines))) from None
-    if faults := _references(plant):
-        raise PlantError("\n".join(f"{path}: {fault}" for fault in faults))
-    return plant
-
-
-def source_password(name: str, environ: Mapping[str, str]) -> str | None:
-    """The password of a source: from `KULLAGER_SOURCE_<NAME>_PASSWORD`, or from the file `…_PASSWORD_FILE` names."""
-    variable = f"KULLAGER_SOURCE_{_variable(name)}_PASSWORD"
-    if (file := environ.get(f"{variable}_FILE")) is not None:
-        try:
-            return Path(file).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise PlantError(f"{variable}_FILE: {file} cannot be read: {error.strerror or error}") from None
-    return environ.get(variable)
-
-
-def _variable(name: str) -> str:
-    return name.upper().replace("-", "_")
-
-
-def _override_sources(document: dict[str, Any], environ: Mapping[str, str]) -> None:
-    sources = document.get("sources")
-    for name, source in sources.items() if isinstance(sources, dict) else ():
-        for key in ("url", "user"):
-            value = environ.get(f"KULLAGER_SOURCE_{_variable(str(name))}_{key.upper()}")
-            if value is not None and isinstance(source, dict):
-                source[key] = value
-
-
-def _key(location: tuple[int | str, ...]) -> str:
-    # pydantic puts the tag of a source's kind, and "[key]" for dictionary keys, into the location; the file has neither
-    parts = list(location)
-    if len(parts) > 2 and parts[0] == "sources" and parts[2] in ("opcua", "mqtt"):
-        del parts[2]
-    return ".".join(str(part) for part in parts if part != "[key]")
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """The keys that the table at `location` may have."""
-    kind: Any = Plant
-    for part in location[:-1]:
-        kind = _unwrapped(kind)
-        if part in ("opcua", "mqtt"):
-            kind = OpcuaSource if part == "opcua" else MqttSource
-        elif is_dataclass(kind):
-            name = "asset_class" if part == "class" else part
-            kind = next((f.type for f in fields(kind) if f.name == name), None)
-        elif get_origin(kind) is dict:
-            kind = get_args(kind)[1]
-    kind = _unwrapped(kind)
-    return ["class" if f.name == "asset_class" else f.name for f in fields(kind)] if is_dataclass(kind) else []
-
-
-def _unwrapped(kind: Any) -> Any:
-    """The type itself, without `Annotated` and without `| None`."""
-    if get_origin(kind) is Annotated:
-        return _unwrapped(get_args(kind)[0])
-    if get_origin(kind) is UnionType and len(inner := [k for k in get_args(kind) if k is not NoneType]) == 1:
-        return _unwrapped(inner[0])
-    return kind
-
-
-def _in_words(detail: ErrorDetails) -> str:
-    key, given = _key(detail["loc"]), detail["input"]
-    context = detail.get("ctx", {})
-    match detail["type"]:
-        case "missing" | "missing_argument" | "missing_keyword_only_argument":
-            return f"{key}: is missing"
-        case "extra_forbidden" | "unexpected_keyword_argument":
-            known = _known_keys(detail["loc"])
-            near = difflib.get_close_matches(str(detail["loc"][-1]), known, 1)
-            return f"{key}: unknown key; " + (f"did you mean '{near[0]}'?" if near else f"possible: {', '.join(known)}")
-        case "string_pattern_mismatch":
-            return f"{key}: {given!r} should be {WHAT_WOULD_BE_RIGHT.get(str(context.get('pattern')), context.get('pattern'))}"
-        case "literal_error" | "enum":
-            return f"{key}: {given!r} should be {context.get('expected')}"
-        case "too_short":
-            return f"{key}: should have at least {context.get('min_length')} entry"
-        case "union_tag_not_found":
-            return f"{key}.kind: is missing; possible: 'opcua', 'mqtt'"
-        case "union_tag_invalid":
-            return f"{key}.kind: {given.get('kind')!r} should be 'opcua' or 'mqtt'"
-        case _:
-            message = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
-            return f"{key}: {given!r} {message}" if not isinstance(given, dict) else f"{key}: {message}"
-
-
-def _references(plant: Plant) -> list[str]:
-    """What the single keys cannot tell: names that must exist elsewhere, and keys that must go together."""
-    faults: list[str] = []
-    brokers = [name for name, source in plant.sources.items() if isinstance(source, MqttSource)]
-    if not brokers:
-        faults.append("sources: one of kind 'mqtt' is needed: results leave through it")
-    elif plant.edge.results is None and len(brokers) > 1:
-        faults.append(f"edge.results: is missing; which broker takes the results? possible: {', '.join(brokers)}")
-    elif plant.edge.results is not None and plant.edge.results not in brokers:
-        faults.append(f"edge.results: '{plant.edge.results}' is no source of kind 'mqtt'; possible: {', '.join(brokers)}")
-    for name, source in plant.sources.items():
-        faults += _address_faults(f"sources.{name}.url", source)
-    for asset_id, asset in plant.assets.items():
-        where = f"assets.{asset_id}"
-        for name, signal in asset.signals.items():
-            faults += _signal_faults(f"{where}.signals.{name}", signal, plant)
-        wanted = [("running.signal", asset.running.signal)] if asset.running else []
-        for key, name in [*wanted, *(("context", name) for name in asset.context)]:
-            if name not in asset.signals:
-                faults.append(f"{where}.{key}: '{name}' is no signal of this asset; possible: {', '.join(asset.signals)}")
-    return faults
-
-
-def _address_faults(key: str, source: OpcuaSource | MqttSource) -> list[str]:
-    schemes = ("opc.tcp",) if isinstance(source, OpcuaSource) else ("mqtt", "mqtts")
-    example = "opc.tcp://192.168.0.10:4840" if isinstance(source, OpcuaSource) else "mqtt://192.168.0.10:1883"
-    try:
-        parts = urlsplit(source.url)
-        good = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        return [f"{key}: '{source.url}' should be an address such as '{example}'"]
-    if parts.password is not None:
-        return [f"{key}: carries a password; give it in the environment instead (see edge/plants/README.md)"]
-    return [] if good else [f"{key}: '{source.url}' should be an address such as '{example}'"]
-
-
-def _signal_faults(where: str, signal: Signal, plant: Plant) -> list[str]:
-    source = plant.sources.get(signal.source)
-    if source is None:
-        return [f"{where}.source: '{signal.source}' is no source of this file; possible: {', '.join(plant.sources)}"]
-    needed, foreign = ("node", ("topic", "field", "time_field")) if isinstance(source, OpcuaSource) else ("topic", ("node",))
-    faults = (
-        []
-        if getattr(signal, needed)
-        else [f"{where}.{needed}: is missing; source '{signal.source}' is of kind '{source.kind}'"]
-    )
-    faults += [
-        f"{where}.{key}: does not belong to source '{signal.source}' of kind '{source.kind}'"
-        for key in foreign
-        if getattr(signal, key) is not None
-    ]
-    if signal.topic is not None and re.search(r"[#+]", signal.topic):
-        faults.append(f"{where}.topic: '{signal.topic}' has a wildcard; a signal needs one topic")
-    return faults

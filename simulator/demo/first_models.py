@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from edge.contracts.errors import KullagerError
-from edge.contracts.plant import Plant, load_plant
+from edge.contracts.plant import Plant
+from edge.contracts.plant_file import load_plant
 from simulator.demo.offspring import stop, tied
 from simulator.demo.speech import DemoFailed, tell
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import edge
-from edge.contracts.plant import load_plant
+from edge.contracts.plant_file import load_plant
 from simulator.demo.broker import broker_command
 from simulator.demo.first_models import train_missing_models
 from simulator.demo.offspring import end_orphans, end_with_parent, stop, tied

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from edge.contracts.plant import load_plant
+from edge.contracts.plant_file import load_plant
 from tests.api.running_api import ROOT, ApiProcess, RunningApi
 from tests.api.scripted_edge import ScriptedEdge
 from tests.conftest import Mosquitto

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import httpx
 
 from api.server import Settings, listen, serve
-from edge.contracts.plant import load_plant
+from edge.contracts.plant_file import load_plant
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 30.0

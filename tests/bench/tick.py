@@ -17,7 +17,8 @@ import numpy as np
 import onnxruntime as ort
 import orjson
 
-from edge.contracts.plant import Plant, load_plant
+from edge.contracts.plant import Plant
+from edge.contracts.plant_file import load_plant
 from edge.contracts.sample_batch import SampleBatch
 from edge.formats.json_message import Identity, encode
 from edge.formats.recording import Recording

@@ -10,7 +10,8 @@ import orjson
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edge.contracts.plant import Plant, load_plant
+from edge.contracts.plant import Plant
+from edge.contracts.plant_file import load_plant
 
 PLANT = """
 schema = 1

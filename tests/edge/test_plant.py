@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.contracts.errors import PlantError
-from edge.contracts.plant import load_plant, source_password
+from edge.contracts.plant_file import load_plant, source_password
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "edge" / "plants" / "demo.toml"

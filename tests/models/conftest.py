@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.contracts.plant import Plant, load_plant
+from edge.contracts.plant import Plant
+from edge.contracts.plant_file import load_plant
 from edge.contracts.sample_batch import TextTable
 from edge.formats.recording import Recording, read_csv
 from models.settings import Settings

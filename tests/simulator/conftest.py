@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.contracts.plant import Plant, load_plant
+from edge.contracts.plant import Plant
+from edge.contracts.plant_file import load_plant
 
 
 @pytest.fixture

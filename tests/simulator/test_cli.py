@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from edge.contracts.plant import load_plant
+from edge.contracts.plant_file import load_plant
 from edge.formats.recording import read_csv
 from tests.simulator.clients import until, watching
 

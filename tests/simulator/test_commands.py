@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.contracts.plant import load_plant
+from edge.contracts.plant_file import load_plant
 from simulator.commands import Commands
 from simulator.site import CommandRefused, SimulatedSite
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.contracts.plant import load_plant
+from edge.contracts.plant_file import load_plant
 from edge.formats.recording import read_csv, write_csv
 from simulator.generate import RecordedFault, generate
 from simulator.site import CommandRefused

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from asyncua import Client, ua
 
-from edge.contracts.plant import Plant, load_plant
+from edge.contracts.plant import Plant
+from edge.contracts.plant_file import load_plant
 from edge.contracts.sample_batch import TextTable
 from edge.formats.json_message import format_time, parse_time
 from edge.formats.recording import Recording, read_csv

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.contracts.plant import load_plant
+from edge.contracts.plant_file import load_plant
 from edge.formats.units import UNITS, ucum_of
 
 ROOT = Path(__file__).parent.parent.parent

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 from sklearn.metrics import roc_auc_score
 
-from edge.contracts.plant import load_plant
+from edge.contracts.plant_file import load_plant
 from edge.formats.json_message import parse_time
 from edge.formats.recording import Recording, read_csv
 from edge.pipeline import Pipeline, load_models
