@@ -83,6 +83,15 @@ class OpcuaAcquisition:
         """Subscribe to all signals; what comes back waits until the connection is lost, and gives the reason."""
         gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
+        async def take(result: ua.PublishResult) -> None:
+            try:
+                await self._take(result)
+            except Exception as error:
+                # asyncua's publish loop would only log it, and go on without the samples
+                if not gone.done():
+                    gone.set_exception(error)
+                raise
+
         async def connection_lost(_error: Exception) -> None:
             if not gone.done():
                 gone.set_result(f"the connection to {self._source.url} was lost")
@@ -95,12 +104,9 @@ class OpcuaAcquisition:
         parameters.MaxNotificationsPerPublish = 0
         parameters.PublishingEnabled = True
         self._sequence = None
-        subscription = await client.uaclient.create_subscription(parameters, self._take)
+        subscription = await client.uaclient.create_subscription(parameters, take)
         self._heard_s = time.monotonic()
-        nodes = await resolve(client, [row.signal.node or "" for row in self._rows.values()])
-        wanted = [(row, node) for row, node in zip(self._rows.values(), nodes, strict=True) if isinstance(node, ua.NodeId)]
-        problems = {row.index: node for row, node in zip(self._rows.values(), nodes, strict=True) if isinstance(node, str)}
-        problems |= await self._monitor(client, subscription.SubscriptionId, wanted)
+        problems = await self._serve(client, subscription.SubscriptionId, list(self._rows.values()))
         self._connected(problems)
 
         async def lost() -> str:
@@ -112,13 +118,11 @@ class OpcuaAcquisition:
                 now = time.monotonic()
                 if now - self._heard_s > SILENT_S:
                     return f"{self._source.url} has been silent for {SILENT_S:.0f} s, without even a sign of life"
-                missing = [(row, node) for row, node in wanted if row.index in problems]
-                if missing and now - last_retry > RETRY_NODES_S:
+                if problems and now - last_retry > RETRY_NODES_S:
                     last_retry = now
-                    still = await self._monitor(client, subscription.SubscriptionId, missing)
-                    for row, _ in missing:
-                        problems.pop(row.index)
-                    problems.update(still)
+                    missing = [self._rows[index] for index in problems]
+                    problems.clear()
+                    problems.update(await self._serve(client, subscription.SubscriptionId, missing))
                     self._connected(problems)
 
         return lost
@@ -132,6 +136,13 @@ class OpcuaAcquisition:
             logger.info("source '%s': connected to %s, %d of %d signals", self._name, self._source.url, served, len(self._rows))
         if problem:
             logger.warning("source '%s': %s", self._name, problem)
+
+    async def _serve(self, client: Client, subscription: int, rows: Sequence[SignalEntry]) -> dict[int, str]:
+        """Find the nodes of these signals and monitor them; gives what failed, by signal."""
+        nodes = await resolve(client, [row.signal.node or "" for row in rows])
+        found = [(row, node) for row, node in zip(rows, nodes, strict=True) if isinstance(node, ua.NodeId)]
+        problems = {row.index: node for row, node in zip(rows, nodes, strict=True) if isinstance(node, str)}
+        return problems | await self._monitor(client, subscription, found)
 
     async def _monitor(
         self, client: Client, subscription: int, wanted: Sequence[tuple[SignalEntry, ua.NodeId]]

@@ -20,9 +20,13 @@ async def test_results_arrive_once_and_the_newest_is_the_latest(api: RunningApi,
     (pump,) = (await api.get("/assets"))["items"]
     assert (pump["id"], pump["class"], pump["latest"]["seq"]) == ("pump-101", "pump", 20)
     assert pump["latest"] == (await api.get("/assets/pump-101"))["latest"]
-    assert {"name": "vibration", "unit": "mm/s", "source": "broker", "limits": {"warning": 4.5, "alarm": 7.1}} in pump[
-        "signals"
-    ]
+    assert {
+        "name": "vibration",
+        "label": {"sv": "vibration", "en": "vibration"},
+        "unit": "mm/s",
+        "source": "broker",
+        "limits": {"warning": 4.5, "alarm": 7.1},
+    } in pump["signals"]
     (model,) = (await api.get("/models"))["items"]
     assert (model["name"], model["version"], model["tolerance"]) == ("pump", "3", {"vibration": 0.4})
 

@@ -1,0 +1,110 @@
+"""Acquisition from a real OPC UA server: what is wrong is said in words, and what comes later is found."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from asyncua import Server, ua
+
+from edge.check import check
+from edge.contracts.plant import OpcuaSource, Plant
+from edge.contracts.plant_file import load_plant
+from edge.contracts.sample_batch import SampleBatch
+from edge.contracts.status import SourceState
+from edge.data_acquisition import opcua
+from edge.data_acquisition.account import SourceAccount
+
+LIMIT_S = 30.0
+
+
+@pytest.fixture
+async def server(free_port: Callable[[], int]) -> AsyncIterator[Server]:
+    made = Server()
+    await made.init()
+    made.set_endpoint(f"opc.tcp://127.0.0.1:{free_port()}")
+    async with made:
+        yield made
+
+
+@pytest.fixture
+def plant(tmp_path: Path, make_plant: Callable[..., Plant], server: Server) -> Plant:
+    make_plant()
+    path = tmp_path / "plant.toml"
+    path.write_text(path.read_text().replace("opc.tcp://127.0.0.1:4840", server.endpoint.geturl()))
+    return load_plant(path)
+
+
+class Acquired:
+    """An acquisition that runs, and what it has brought."""
+
+    def __init__(self, plant: Plant) -> None:
+        source = plant.sources["plc"]
+        assert isinstance(source, OpcuaSource)
+        self.account = SourceAccount("plc", source.clock, time.time_ns)
+        self.batches: list[SampleBatch] = []
+        self.acquisition = opcua.OpcuaAcquisition("plc", source, plant.signals_of("plc"), {}, self.account, self._take)
+
+    async def _take(self, _source: str, batch: SampleBatch) -> None:
+        self.batches.append(batch)
+
+    @property
+    def values(self) -> list[float]:
+        return [value for batch in self.batches for value in batch.value.tolist()]
+
+
+@pytest.fixture
+async def acquired(plant: Plant) -> AsyncIterator[Acquired]:
+    made = Acquired(plant)
+    task = asyncio.create_task(made.acquisition.run())
+    yield made
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(what: str, condition: Callable[[], object]) -> None:
+    end = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {LIMIT_S:.0f} s"
+        await asyncio.sleep(0.05)
+
+
+async def test_a_repeated_value_with_a_new_time_is_a_sample(server: Server, acquired: Acquired) -> None:
+    index = await server.register_namespace("urn:x")
+    node = await server.nodes.objects.add_variable(ua.NodeId("speed", index), "speed", 100.0)
+    await until("the first value", lambda: acquired.values)
+    before = len(acquired.values)
+    for _ in range(5):
+        await node.write_value(ua.DataValue(ua.Variant(100.0), SourceTimestamp=datetime.now(UTC)))
+        await asyncio.sleep(0.01)
+    await until("five more of the same", lambda: len(acquired.values) >= before + 5)
+    assert acquired.account.status().state is SourceState.CONNECTED
+
+
+async def test_a_node_that_is_missing_is_named_and_found_when_it_comes(
+    server: Server, acquired: Acquired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opcua, "RETRY_NODES_S", 0.5)
+    await until("what is missing", lambda: acquired.account.status().problem)
+    problem = acquired.account.status().problem
+    assert problem is not None
+    assert "press-1.speed" in problem or "nsu=urn:x;s=speed" in problem
+    assert "the server has no namespace 'urn:x'" in problem
+    index = await server.register_namespace("urn:x")
+    await server.nodes.objects.add_variable(ua.NodeId("speed", index), "speed", 42.0)
+    await until("its value", lambda: 42.0 in acquired.values)
+    await until("no problem any more", lambda: acquired.account.status().problem is None)
+
+
+async def test_check_says_in_words_what_is_wrong(server: Server, plant: Plant, tmp_path: Path) -> None:
+    index = await server.register_namespace("urn:x")
+    await server.nodes.objects.add_variable(ua.NodeId("speed", index), "speed", "fast")
+    findings = {finding.text: finding.good for finding in await check(plant, tmp_path, {}, listen_s=0.5)}
+    assert any("source 'plc'" in text and good for text, good in findings.items())
+    assert any(
+        "its value 'fast' is not usable (wrong-type); a number is needed" in text for text, good in findings.items() if not good
+    )
+    assert any("source 'broker'" in text and "Is the broker running" in text for text, good in findings.items() if not good)
+    assert any("there is no such model; `python -m models train` makes one" in text for text in findings)
