@@ -48,7 +48,7 @@ class SignalReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
-    """The contract between a model and the edge; shapes stand in `design.md`.
+    """The contract between a model and the edge; inputs, outputs and their shapes stand in `models/README.md`.
 
     persistence:           consecutive instants with a score ≥ 1 before an asset counts as anomalous
     min_coverage:          share of grid values a window needs to be scored (0..1)

@@ -1,4 +1,4 @@
-"""The JSON of everything that crosses a process boundary, see `contracts.md`.
+"""The JSON of everything that crosses a process boundary.
 
 Times are RFC 3339 in UTC on the wire and int64 ns since 1970 in the program; float32 values are written in their
 shortest form that reads back the same; a missing number is null; readers ignore unknown fields.
