@@ -12,8 +12,6 @@ PORT ?= 8000
 BIN := .venv/bin
 SETUP := requirements/setup.sh
 export PYTHON
-# without bytecode every one of the processes would compile all it imports, at every start
-unexport PYTHONDONTWRITEBYTECODE
 # packages are installed without bytecode, which is written when they are first imported: starting takes half as long with it
 unexport PYTHONDONTWRITEBYTECODE
 
