@@ -80,10 +80,11 @@ def impact_order(bearing: Bearing, part: BearingPart) -> float:
 def load_share(turn: NDArray[np.float64]) -> NDArray[np.float64]:
     """Share (0..1) of the largest ball load at the angle `turn` [rev] from the load's direction.
 
-    q = (1 - (1 - cos ψ)/(2·ε))^1.5 inside the load zone, 0 outside: point contact, and ε = 1/2, a bearing without
-    clearance under a radial load (Stribeck; Harris). The load zone is then half of the ring.
+    q = (1 - (1 - cos ψ)/(2·ε))^1.5 inside the load zone, 0 outside: point contact (Stribeck; Harris). ε = 1 here, a
+    bearing with a little preload, whose whole ring bears: with the half ring of ε = 1/2 the sidebands of an inner race
+    are deeper than those of real rigs.
     """
-    return np.maximum(np.cos(2.0 * np.pi * turn), 0.0) ** 1.5
+    return (0.5 + 0.5 * np.cos(2.0 * np.pi * turn)) ** 1.5
 
 
 def strike_strength(

@@ -51,8 +51,8 @@ def test_impacts_keep_their_mean_rate_and_their_slip(part: BearingPart) -> None:
     assert np.mean(strength**2) == pytest.approx(mean_square_strength(SKF_6205, part), rel=0.08)
 
 
-def test_half_of_the_ring_bears_the_load() -> None:
-    assert load_share(np.array([0.0, 0.25, 0.5, 1.0])) == pytest.approx([1.0, 0.0, 0.0, 1.0], abs=1e-12)
+def test_load_falls_from_its_direction_to_nothing_opposite() -> None:
+    assert load_share(np.array([0.0, 0.25, 0.5, 1.0])) == pytest.approx([1.0, 0.5**1.5, 0.0, 1.0], abs=1e-12)
 
 
 def test_only_turning_parts_pass_through_the_load_zone() -> None:
