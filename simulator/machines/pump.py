@@ -13,14 +13,18 @@ ISO 20816-1 and ISO 10816-7 (vibration of pumps).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
+from edge.contracts.plant import Bearing
+from edge.contracts.sample_batch import WaveformBlock
+from simulator.bearings import BearingPart
 from simulator.faults import BEARING_WEAR, CAVITATION, Fault
 from simulator.schedule import OperatingRange
 from simulator.sensors import SensorCharacter, Wander
+from simulator.waveforms import RATE_HZ, Damage, Excitation, Rotor, VibrationState, vibrate
 
 GRAVITY: Final = 9.81  # [m/s2]
 ATMOSPHERE: Final = 1.013  # [bar]
@@ -60,6 +64,9 @@ class PumpParameters:
     unbalance: float = 1.2  # [mm/s] at rated speed
     hydraulic: float = 0.8  # [mm/s] at rated speed and best flow
     background: float = 0.3  # [mm/s] through floor and pipes
+    vanes: int = 6
+    # 6205, as on the demo's nameplate
+    bearing: Bearing = field(default_factory=lambda: Bearing(balls=9, ball_mm=7.94, pitch_mm=39.04))
 
 
 OPERATING: Final = OperatingRange(ranges=((900.0, 1480.0), (0.55, 1.0)))
@@ -170,7 +177,8 @@ def motor_point(p: PumpParameters, synchronous: float, torque: float, voltage_sh
 class Pump:
     """The pump of one asset, stepped through machine time. The same `rng` gives the same life.
 
-    Attributes after a step, beside the returned outputs: `shaft_w`, `hydraulic_w` [W] and `npsh_ratio`.
+    Attributes after a step, beside the returned outputs: `shaft_w`, `hydraulic_w` [W], `npsh_ratio`, and `excitation`,
+    what the vibration consists of.
     """
 
     faults: tuple[Fault, ...] = FAULTS
@@ -192,6 +200,9 @@ class Pump:
         self._fluid_c = self.parameters.ambient_c + 25.0
         self.shaft_w = self.hydraulic_w = 0.0
         self.npsh_ratio = math.inf
+        p = self.parameters
+        self.rotor = Rotor(bearing=p.bearing, rated_speed=p.rated_speed, vanes=p.vanes)
+        self.excitation = Excitation(speed=0.0, background=p.background)
 
     def step(self, dt_s: float, setpoints: tuple[float, ...], level: dict[str, float]) -> dict[str, float]:
         """True values by signal, `dt_s` after the last step.
@@ -235,6 +246,16 @@ class Pump:
             "fluid_temperature": self._heat_fluid(dt_s, ambient),
         }
 
+    def waveform(self, state: VibrationState, *, signal: int, time: int) -> tuple[WaveformBlock, VibrationState]:
+        """The next block of acceleration [m/s2] on the bearing housing, as the pump runs since its last step.
+
+        `signal` is its index in the signal table, `time` that of its first point [ns UTC]; begin with `waveforms.at_rest`,
+        and hand in the state that comes out. Its randomness is the state's, so it changes no other signal. Where time
+        has passed since the last block, `waveforms.after_gap` comes between.
+        """
+        points, state = vibrate(self.rotor, self.excitation, state)
+        return WaveformBlock(signal=signal, time=time, rate_hz=RATE_HZ, points=points), state
+
     def renew(self) -> None:
         """What a repair changes beside the faults: the new bearing has none of the worn one's heat."""
         self._bearing_c = None
@@ -259,6 +280,15 @@ class Pump:
         hydraulic = p.hydraulic * r**2 * (1.0 + 4.0 * off_best**2)
         bearing = 14.0 * wear * r * (1.0 + rattle)
         bubbles = cavitation_noise(self.npsh_ratio) * r * (2.2 + 1.6 * burst)
+        spall = Damage(severity=wear, velocity=abs(bearing))
+        self.excitation = Excitation(
+            speed=speed,
+            unbalance=unbalance,
+            hydraulic=hydraulic,
+            cavitation=bubbles,
+            background=p.background,
+            damage={BearingPart.OUTER: spall},
+        )
         return math.sqrt(unbalance**2 + hydraulic**2 + bearing**2 + bubbles**2 + p.background**2)
 
     def _heat_bearing(self, dt_s: float, friction_w: float, ambient: float) -> float:
