@@ -64,8 +64,20 @@ find_python() {
     done
     [ -n "${python:-}" ] || fail "Python 3.11 or newer is needed, and none is on the PATH; PYTHON=/path/to/python names one elsewhere."
   fi
-  "$python" -c "import ensurepip, venv" 2>/dev/null ||
-    fail "$python has no venv module; on Debian this installs it: apt-get install python3-venv"
+  has_venv || install_venv
+}
+
+has_venv() { "$python" -c "import ensurepip, venv" 2>/dev/null; }
+
+# Debian keeps this part of Python in a package of its own, which a bare machine does not have.
+install_venv() {
+  local command="apt-get install --no-install-recommends python3-venv"
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    fail "$python has no venv module; on Debian this installs it: sudo $command"
+  fi
+  say "Installing Debian's python3-venv …"
+  { apt-get update && DEBIAN_FRONTEND=noninteractive $command --yes; } >>$log 2>&1 </dev/null || explain "Installing python3-venv" $log
+  has_venv || fail "$python has no venv module, and Debian's python3-venv did not bring it; PYTHON=/path/to/python names another."
 }
 
 make_venv() {
@@ -158,7 +170,6 @@ install_system_packages() {
   command -v mosquitto >/dev/null || missing+=(mosquitto)
   command -v chromium >/dev/null || missing+=(chromium fonts-liberation)
   command -v ip >/dev/null || missing+=(iproute2)
-  (find_python) >/dev/null 2>&1 || missing+=(python3-venv)
   [ ${#missing[@]} -gt 0 ] || return 0
   local command="apt-get install --no-install-recommends ${missing[*]}"
   command -v apt-get >/dev/null || fail "The tests need these programs, which are not on the PATH: ${missing[*]}"
