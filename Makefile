@@ -21,7 +21,7 @@ demo:
 	@$(SETUP) demo dashboard && exec $(BIN)/python -m simulator.demo --port $(PORT)
 
 test:
-	@$(SETUP) system dev dashboard
+	@$(SETUP) system dev dashboard counterparts
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 check:
@@ -45,5 +45,5 @@ lock:
 	requirements/lock.sh $(BIN)/uv
 
 clean:
-	rm -rf .venv api/dashboard/{dist,node_modules} .coverage .{mypy,ruff,pytest,import_linter}_cache .hypothesis *.egg-info
+	rm -rf .venv api/dashboard/{dist,node_modules} tests/counterparts/node_modules .coverage .{mypy,ruff,pytest,import_linter}_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

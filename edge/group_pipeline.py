@@ -106,7 +106,7 @@ class GroupPipeline:
         return ~watched | np.isnan(level) | (level > self._running_above)
 
     def _assessment(self, row: GridRow, detection: Detection, health: NDArray[np.float32], asset: int) -> Assessment:
-        names, present = self.group.names, self.group.signal[asset] >= 0
+        names, present = self.group.names, self.group.is_number[asset]
         value = row.value[asset].astype(np.float32)
         measured = {
             name: (number if np.isfinite(number) else None)

@@ -21,6 +21,7 @@ class Group:
     signal:   (n_assets, n_signals) int32, index in the plant's signal table, -1 where an asset has no such signal
     stale_ns: (n_assets, n_signals) int64
     resample: (n_assets, n_signals) uint8, index in `RESAMPLING`
+    is_number: (n_assets, n_signals) bool, whether an asset has the signal, and it is no text
     """
 
     assets: tuple[str, ...]
@@ -31,6 +32,7 @@ class Group:
     signal: NDArray[np.int32]
     stale_ns: NDArray[np.int64]
     resample: NDArray[np.uint8]
+    is_number: NDArray[np.bool_]
 
     @property
     def model(self) -> str | None:
@@ -62,12 +64,14 @@ def _group(plant: Plant, assets: list[str], period_ns: int, lateness_ns: int) ->
     signal = np.full(shape, -1, np.int32)
     stale_ns = np.zeros(shape, np.int64)
     resample = np.zeros(shape, np.uint8)
+    is_number = np.zeros(shape, np.bool_)
     for row, (asset_id, asset) in enumerate(zip(assets, settings, strict=True)):
         for column, name in enumerate(names):
             if (found := asset.signals.get(name)) is not None:
                 signal[row, column] = plant.signal_index[asset_id, name]
                 stale_ns[row, column] = round(found.stale_s * NS)
                 resample[row, column] = RESAMPLING.index(found.resample)
+                is_number[row, column] = name not in asset.context
     return Group(
         assets=tuple(assets),
         settings=settings,
@@ -77,4 +81,5 @@ def _group(plant: Plant, assets: list[str], period_ns: int, lateness_ns: int) ->
         signal=signal,
         stale_ns=stale_ns,
         resample=resample,
+        is_number=is_number,
     )

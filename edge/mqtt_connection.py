@@ -9,7 +9,7 @@
                 case Published(mid=mid): ...   # the broker has acknowledged what `publish` returned
 
 The iterator ends only when the context is left. paho runs the socket in a thread of its own; events cross to the
-event loop through one queue, with one wake-up however many wait. QoS is 1 everywhere.
+event loop through one queue, with one wake-up however many wait. QoS is 1 where nobody asks for 0.
 """
 
 import asyncio
@@ -127,12 +127,15 @@ class MqttConnection:
             while self._queue:
                 yield self._queue.popleft()
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int | None:
-        """Hand a message over, without waiting. Its `mid` comes back in `Published`; None when not connected."""
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> int | None:
+        """Hand a message over, without waiting. Its `mid` comes back in `Published`; None when not connected.
+
+        At QoS 0, which only Sparkplug asks for, `Published` says that it has left, not that the broker has it.
+        """
         client = self._client
         if client is None:
             return None
-        sent = client.publish(topic, payload, qos=1, retain=retain)
+        sent = client.publish(topic, payload, qos=qos, retain=retain)
         return sent.mid if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
     # -- the one owner of reconnection

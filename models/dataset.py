@@ -48,6 +48,11 @@ def read_recording(path: Path | str, plant: Plant, asset: str, others: Sequence[
         table = pd.read_parquet(path).reset_index()
     except (OSError, ValueError) as error:
         raise RecordingError(f"{path}: cannot be read as Parquet: {error}") from None
+    if "asset" in table and "asset" not in plant.assets[asset].signals:
+        # a file of many machines; whoever is not in it leaves no rows
+        table = table[table["asset"] == asset]
+        if not len(table):
+            raise RecordingError(f"{path}: has no rows of '{asset}' in its column 'asset'")
     time_column = next((name for name in table.columns if str(name).lower() in TIME_COLUMNS), None)
     if time_column is None:
         raise RecordingError(f"{path}: has no time column; one should be named {', '.join(TIME_COLUMNS)}")
@@ -106,7 +111,11 @@ def healthy_data(
     asset = plant.assets[recording.asset]
     if unknown := [name for name in without if name not in asset.signals]:
         raise RecordingError(f"'{recording.asset}' has no signal '{unknown[0]}'; possible: {', '.join(asset.signals)}")
-    names = [name for name in asset.signals if name not in asset.context and name not in without]
+    names = [
+        name
+        for name, signal in asset.signals.items()
+        if name not in asset.context and name not in without and not signal.counter
+    ]
     check(recording, names)
     rows_per_batch = 256
     batches = watch(recording.batches(plant, rows_per_batch), -(-len(recording) // rows_per_batch))

@@ -4,6 +4,7 @@
 #   setup.sh demo        .venv with what the four processes need
 #   setup.sh dev         .venv with the tests' and checks' packages, too
 #   setup.sh dashboard   the dashboard's packages, and its built pages in api/dashboard/dist
+#   setup.sh counterparts  programs by others that the tests let kullager talk to, in tests/counterparts/node_modules
 #   setup.sh uv          .venv with uv alone
 #   setup.sh system      the programs that the tests start (mosquitto, chromium, ip), by apt-get where that may be
 #
@@ -165,6 +166,20 @@ build_dashboard() {
 
 # ---- programs for the tests
 
+# Clients and decoders by others, which the tests hold the simulator against; after the dashboard, which shares npm with it.
+install_counterparts() {
+  local folder=tests/counterparts packages npm_log=.venv/setup-counterparts.log
+  packages=$(fingerprint $folder/package-lock.json)
+  if stamped counterparts "$packages" && [ -d $folder/node_modules ]; then
+    return
+  fi
+  : >"$npm_log"
+  find_node
+  say "Installing the tests' counterparts …"
+  run $venv/npm --prefix $folder ci --ignore-scripts >>"$npm_log" 2>&1 || explain "Installing the tests' counterparts" "$npm_log"
+  stamp counterparts "$packages"
+}
+
 install_system_packages() {
   local missing=()
   command -v mosquitto >/dev/null || missing+=(mosquitto)
@@ -181,7 +196,7 @@ install_system_packages() {
 
 # ---- all of it
 
-[ $# -gt 0 ] || fail "usage: setup.sh [system] [uv] [demo|dev] [dashboard]"
+[ $# -gt 0 ] || fail "usage: setup.sh [system] [uv] [demo|dev] [dashboard] [counterparts]"
 mkdir -p $venv 2>/dev/null || fail "$PWD/$venv cannot be made; is the disk full, or the folder read-only?"
 exec 9>$venv/setup.lock
 flock --nonblock 9 || { say "Another make is setting up $venv; waiting for it …" && flock 9; }
@@ -196,9 +211,10 @@ make_venv
 jobs=()
 for part in "$@"; do
   case $part in
-    system | uv) ;;
+    system | uv | counterparts) ;;
     demo | dev) install_python_packages "$part" & jobs+=($!) ;;
-    dashboard) build_dashboard & jobs+=($!) ;;
+    dashboard) if [[ " $* " == *" counterparts "* ]]; then { build_dashboard && install_counterparts; } & else build_dashboard & fi
+      jobs+=($!) ;;
     *) fail "setup.sh: unknown part '$part'" ;;
   esac
 done

@@ -1,4 +1,4 @@
-"""python -m simulator run | replay | record"""
+"""python -m simulator run | replay | record | plant"""
 
 import argparse
 import asyncio
@@ -6,14 +6,18 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from edge.contracts.errors import KullagerError, RecordingError
 from edge.contracts.plant import Plant
 from edge.contracts.plant_file import load_plant
 from edge.formats.recording import read_csv, write_csv
-from simulator.generate import RecordedFault, generate
+from simulator.fleet_file import MOST_MACHINES, fleet_file
+from simulator.scenario import shipped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--plant", required=True, help="plant file (TOML)")
     run.add_argument("--seed", type=int, default=1, help="the same seed gives the same machines (default: 1)")
     run.add_argument("--speed", type=_positive, default=1.0, help="machine time per real time (default: 1)")
+    run.add_argument("--machines", type=_machines, metavar="CLASS=N,…", help="so many machines like those of the plant file")
+    run.add_argument("--scenario", default="", help=f"what happens: {', '.join(shipped())}, or a .toml file (default: nothing)")
     run.set_defaults(verb=_run)
 
     again = verbs.add_parser("replay", help="stream a recording (CSV) as if its machine were there; nothing is lost on the way")
@@ -57,17 +63,27 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--exit", action="store_true", help="end after the last row; otherwise its values stay up")
     again.set_defaults(verb=_replay)
 
-    record = verbs.add_parser("record", help="write hours of a simulated machine to a file, in seconds")
+    record = verbs.add_parser("record", help="write hours of simulated machines to a file, in seconds")
     record.add_argument("--plant", required=True, help="plant file (TOML)")
-    record.add_argument("--asset", help="the asset to simulate (may be left out where the plant has only one)")
+    record.add_argument("--machines", type=_machines, metavar="CLASS=N,…", help="so many machines like those of the plant file")
+    record.add_argument("--asset", help="the asset to simulate; without it all of them, which needs a .parquet file")
     record.add_argument("--hours", type=_positive, required=True, help="how much machine time to record")
-    record.add_argument("--out", required=True, metavar="FILE.csv")
+    record.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="FILE.parquet with labels, or FILE.csv of one asset"
+    )
     record.add_argument("--seed", type=int, default=1, help="the same seed gives the same file (default: 1)")
-    record.add_argument("--fault", help="a fault to record, such as bearing-wear; adds a column 'anomaly'")
+    record.add_argument("--scenario", default="", help=f"what happens: {', '.join(shipped())}, or a .toml file")
+    record.add_argument("--fault", help="a fault to record, such as bearing-wear; a CSV file gets a column 'anomaly'")
     record.add_argument("--fault-at-h", type=_not_negative, default=0.0, help="when the fault begins (default: 0)")
     record.add_argument("--severity", type=_not_negative, default=1.0, help="how bad it gets, 0 to 1 (default: 1)")
     record.add_argument("--over-h", type=_not_negative, default=1.0, help="the time it takes to get there (default: 1)")
     record.set_defaults(verb=_record)
+
+    fleet = verbs.add_parser("plant", help="write the plant file of a fleet, for load tests")
+    fleet.add_argument("--plant", required=True, help="plant file (TOML) with one machine of each class")
+    fleet.add_argument("--machines", type=_machines, required=True, metavar="CLASS=N,…", help="how many of each class")
+    fleet.add_argument("--out", type=Path, required=True, metavar="FILE.toml")
+    fleet.set_defaults(verb=_plant)
     return parser
 
 
@@ -89,10 +105,11 @@ def _not_negative(text: str) -> float:
 
 
 def _run(options: argparse.Namespace) -> int:
-    plant = load_plant(options.plant, os.environ)
+    plant = _plant_of(options)
     from simulator import live
 
-    return asyncio.run(_until_stopped(live.run(plant, os.environ, seed=options.seed, speed=options.speed)))
+    work = live.run(plant, os.environ, seed=options.seed, speed=options.speed, scenario=options.scenario)
+    return asyncio.run(_until_stopped(work))
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -111,23 +128,65 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _record(options: argparse.Namespace) -> int:
-    plant = load_plant(options.plant, os.environ)
-    fault = None
+    plant = _plant_of(options)
+    from simulator.generate import Story, generate
+    from simulator.scenario import Happening, Injection, load_scenario
+
+    as_table = options.out.suffix in (".parquet", ".pq")
+    assets = [options.asset] if options.asset else list(plant.assets) if as_table else [_asset(options, plant)]
+    extra: tuple[Happening, ...] = ()
     if options.fault is not None:
-        fault = RecordedFault(
-            fault=options.fault,
-            at_s=options.fault_at_h * 3600.0,
-            severity=options.severity,
-            over_s=options.over_h * 3600.0,
-        )
-    asset = _asset(options, plant)
-    recording = generate(plant, asset, hours=options.hours, seed=options.seed, fault=fault)
+        injection = Injection(fault=options.fault, severity=options.severity, over_s=options.over_h * 3600.0)
+        extra = tuple(Happening(at_s=options.fault_at_h * 3600.0, asset=asset, action=injection) for asset in assets)
+    scenario = load_scenario(options.scenario) if options.scenario else None
+    story = Story(scenario=scenario, name=options.scenario, extra=extra)
+    parts = generate(plant, assets, hours=options.hours, seed=options.seed, story=story)
+    if as_table:
+        from simulator.parquet import write_parquet
+
+        rows = write_parquet(options.out, plant, assets, parts)
+    else:
+        recording, labels = next(parts)
+        rows = len(recording)
+        told = {"anomaly": labels.anomaly} if scenario or extra else {}
+        try:
+            write_csv(options.out, replace(recording, others=told))
+        except OSError as error:
+            raise RecordingError(f"{options.out}: cannot be written: {error.strerror or error}") from None
+    print(f"{rows} rows of {', '.join(assets) if len(assets) < 10 else f'{len(assets)} assets'} in {options.out}")
+    return 0
+
+
+def _plant(options: argparse.Namespace) -> int:
+    text = fleet_file(options.plant, options.machines)
     try:
-        write_csv(options.out, recording)
+        options.out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RecordingError(f"{options.out}: cannot be written: {error.strerror or error}") from None
-    print(f"{len(recording)} rows of {asset} in {options.out}")
+    print(f"{sum(options.machines.values())} machines in {options.out}")
     return 0
+
+
+def _plant_of(options: argparse.Namespace) -> Plant:
+    if options.machines is None:
+        return load_plant(options.plant, os.environ)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fleet.toml"
+        path.write_text(fleet_file(options.plant, options.machines), encoding="utf-8")
+        return load_plant(path, os.environ)
+
+
+def _machines(text: str) -> dict[str, int]:
+    """`pump=200,furnace=3` → {"pump": 200, "furnace": 3}."""
+    counts = {}
+    for part in text.split(","):
+        name, _, number = part.partition("=")
+        if not name or not number.isdecimal() or not 0 < int(number) <= MOST_MACHINES:
+            raise argparse.ArgumentTypeError(
+                f"'{part}' should be a class and how many (at most {MOST_MACHINES}), as in pump=200"
+            )
+        counts[name.strip()] = int(number)
+    return counts
 
 
 def _asset(options: argparse.Namespace, plant: Plant) -> str:

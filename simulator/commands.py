@@ -4,7 +4,7 @@ import logging
 from collections import Counter, OrderedDict
 from typing import Final
 
-from edge.contracts.command import InjectCommand, RepairCommand, Reply
+from edge.contracts.command import InjectCommand, JobCommand, RepairCommand, Reply, ScenarioCommand
 from edge.contracts.errors import MessageError
 from edge.contracts.topics import Topics
 from edge.formats.json_message import decode_fields, load_object
@@ -12,7 +12,7 @@ from simulator.site import CommandRefused, Site
 
 logger = logging.getLogger(__name__)
 
-VERBS: Final = ("inject", "repair")
+VERBS: Final = ("inject", "repair", "job", "scenario")
 REMEMBERED: Final = 1000
 LONGEST_ID: Final = 128
 
@@ -71,6 +71,14 @@ class Commands:
             repair = decode_fields(RepairCommand, body, topic)
             self._site.repair(repair.asset)
             logger.info("%s: repaired (%s)", repair.asset, repair.by)
+        elif topic == self._topics.simulator_command("job"):
+            job = decode_fields(JobCommand, body, topic)
+            self._site.start_job(job.asset, job.recipe)
+            logger.info("%s: %s is next (%s)", job.asset, job.recipe, job.by)
+        elif topic == self._topics.simulator_command("scenario"):
+            scenario = decode_fields(ScenarioCommand, body, topic)
+            self._site.play(scenario.scenario)
+            logger.info("scenario %s (%s)", scenario.scenario or "ended", scenario.by)
         else:
             raise CommandRefused(f"{topic}: the simulator knows {', '.join(VERBS)}")
 

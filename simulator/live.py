@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from edge.contracts.plant import Plant
-from simulator.site import SimulatedSite
+from simulator.accelerometers import Accelerometers
+from simulator.simulated_site import SimulatedSite
 from simulator.stage import open_stage
 
 logger = logging.getLogger(__name__)
@@ -15,24 +16,31 @@ logger = logging.getLogger(__name__)
 FURTHEST_OFF_S: Final = 10.0
 
 
-async def run(plant: Plant, environ: Mapping[str, str], *, seed: int, speed: float) -> None:
+async def run(plant: Plant, environ: Mapping[str, str], *, seed: int, speed: float, scenario: str = "") -> None:
     """Run all machines until cancelled. At `speed` 1 a row's time is now; faster, its time runs ahead of the clock."""
-    site = SimulatedSite(plant, seed)
+    site = SimulatedSite(plant, seed, scenario)
+    accelerometers = Accelerometers(plant, site, seed)
     for asset in site.missing:
         logger.warning("%s is not simulated: there is no machine of class '%s'", asset, plant.assets[asset].asset_class)
     longest_period_s = max(plant.assets[asset].period_s for asset in site.assets)
     async with open_stage(plant, site, environ) as stage:
-        began = time.time_ns()
-        rows = site.rows(began)
+        began, first = time.time_ns(), time.time_ns()
+        rows = site.rows(first)
         while True:
             row = next(rows)
             # by the wall clock, as the rows' times are: a monotonic clock stands still while a computer sleeps
-            wait = (row.time - began) / 1e9 / speed - (time.time_ns() - began) / 1e9
+            wait = (row.time - first) / 1e9 / speed - (time.time_ns() - began) / 1e9
             if not -FURTHEST_OFF_S < wait < longest_period_s + FURTHEST_OFF_S:
-                # the computer slept, or its clock was set: a row of another time would be a lie
-                logger.warning("the machines are %.0f s off the clock and go on from now", abs(wait))
                 began = time.time_ns()
-                rows = site.rows(began)
-                continue
+                if speed == 1.0:
+                    # the computer slept, or its clock was set: a row of another time would be a lie
+                    logger.warning("the machines are %.0f s off the clock and go on from now", abs(wait))
+                    first = began
+                    rows = site.rows(first)
+                    continue
+                logger.warning("×%g is more than this computer manages; the machines run as fast as they can", speed)
+                first, wait = row.time, 0.0
             await asyncio.sleep(max(wait, 0.0))
             await stage.show(row)
+            for waveform, block in accelerometers.blocks(row.asset, row.time):
+                await stage.show_waveform(waveform, block)

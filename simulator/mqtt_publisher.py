@@ -11,8 +11,9 @@ from typing import Final, Self
 from edge.contracts.command import Catalogue
 from edge.contracts.plant import MqttSource, Plant
 from edge.contracts.plant_file import source_password
+from edge.contracts.sample_batch import WaveformBlock
 from edge.formats.json_message import encode
-from edge.formats.signal_json import SignalMessages
+from edge.formats.signal_json import SignalMessages, waveform_message
 from edge.mqtt_connection import Connected, Lost, Message, MqttConnection, Published, Will
 from simulator.commands import Commands
 from simulator.site import Row, Site
@@ -20,6 +21,7 @@ from simulator.site import Row, Site
 logger = logging.getLogger(__name__)
 
 ASK_AGAIN_S: Final = 0.2
+TRUTH_EVERY_NS: Final = 10_000_000_000
 
 
 class MqttPublisher:
@@ -33,10 +35,13 @@ class MqttPublisher:
         source = plant.sources[source_name]
         if not isinstance(source, MqttSource):
             raise TypeError(f"'{source_name}' is no MQTT source")
+        self.source = source_name
         self._site, self._topics = site, plant.topics
         self._messages = {asset: SignalMessages(plant, asset, source_name) for asset in site.assets}
         self._commands = Commands(site, plant.topics) if plant.results_source[0] == source_name else None
-        self._shown: Catalogue | None = None
+        self._shown = -1
+        # for each asset when its truth was told last, and what was active then
+        self._told: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._connected = False
         self._missed = 0
         # what waits for the broker's word, by message id, and what is to be sent again after an outage
@@ -92,6 +97,21 @@ class MqttPublisher:
         for topic, payload in self._encode(row):
             if self._connection.publish(topic, payload) is None:
                 self._missed += 1
+        self._tell_truth(row)
+
+    def publish_waveform(self, topic: str, block: WaveformBlock) -> None:
+        """Hand a block of a fast signal over, without waiting."""
+        if self._connection.publish(topic, waveform_message(block)) is None:
+            self._missed += 1
+
+    def _tell_truth(self, row: Row) -> None:
+        if self._commands is None or (truth := self._site.truth(row.asset, row.time)) is None:
+            return
+        told, active = self._told.get(row.asset, (0, ()))
+        now_active = tuple(fault.name for fault in truth.faults)
+        if row.time - told >= TRUTH_EVERY_NS or now_active != active:
+            self._told[row.asset] = row.time, now_active
+            self._connection.publish(self._topics.simulator_truth(row.asset), encode(truth))
 
     async def deliver(self, row: Row, *, until_subscribed: bool = False) -> None:
         """Publish a row and wait until the broker has it, through outages too.
@@ -116,16 +136,16 @@ class MqttPublisher:
 
     def _encode(self, row: Row) -> list[tuple[str, bytes]]:
         messages = self._messages[row.asset].write(row.time, lambda signal: row.values.get(signal, float("nan")))
-        if self._commands is not None and self._connected and self._shown != self._site.catalogue(0):
+        if self._commands is not None and self._connected and self._shown != self._site.changes:
             self._publish_catalogue()
         return list(messages.items())
 
     def _publish_catalogue(self) -> None:
         if self._commands is None:
             return
-        payload = encode(self._site.catalogue(time.time_ns()))
+        changes, payload = self._site.changes, encode(self._site.catalogue(time.time_ns()))
         if self._connection.publish(self._topics.simulator_catalogue, payload, retain=True) is not None:
-            self._shown = self._site.catalogue(0)
+            self._shown = changes
 
     def _command(self, topic: str, payload: bytes, retained: bool) -> None:
         if self._commands is None:
@@ -135,7 +155,7 @@ class MqttPublisher:
             return
         reply = self._commands.answer(topic, payload)
         if reply is not None:
-            if self._shown != self._site.catalogue(0):
+            if self._shown != self._site.changes:
                 self._publish_catalogue()
             self._connection.publish(self._topics.simulator_reply(reply.command_id), encode(reply))
 

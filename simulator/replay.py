@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.contracts.command import Catalogue, CatalogueAsset
 from edge.contracts.plant import Plant
+from edge.contracts.truth import Truth
 from edge.formats.recording import Recording
 from simulator.site import CommandRefused, Range, Row
 from simulator.stage import open_stage
@@ -18,7 +19,7 @@ from simulator.stage import open_stage
 logger = logging.getLogger(__name__)
 
 LONGEST_RUSH_S: Final = 1.0
-REFUSAL: Final = "the simulator replays a recording; faults need the machines of `python -m simulator run`"
+REFUSAL: Final = "the simulator replays a recording; faults, jobs and scenarios need the machines of `python -m simulator run`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,10 @@ class ReplayedSite:
     def assets(self) -> tuple[str, ...]:
         return (self._recording.asset,)
 
+    @property
+    def changes(self) -> int:
+        return 0
+
     def range_of(self, asset: str, signal: str) -> Range | None:
         values = self._recording.values.get(signal, np.array([]))
         values = values[~np.isnan(values)]
@@ -62,10 +67,22 @@ class ReplayedSite:
         asset = self._recording.asset
         return Catalogue(time=time, assets=(CatalogueAsset(asset=asset, name=self._plant.assets[asset].display_name(asset)),))
 
+    def recipes(self, asset: str) -> tuple[str, ...]:
+        return ()
+
+    def truth(self, asset: str, time: int) -> Truth | None:
+        return None
+
     def inject(self, asset: str, fault: str, severity: float, over_s: float) -> None:
         raise CommandRefused(REFUSAL)
 
     def repair(self, asset: str) -> None:
+        raise CommandRefused(REFUSAL)
+
+    def start_job(self, asset: str, recipe: str) -> None:
+        raise CommandRefused(REFUSAL)
+
+    def play(self, scenario: str) -> None:
         raise CommandRefused(REFUSAL)
 
 

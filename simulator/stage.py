@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from edge.contracts.plant import OpcuaSource, Plant
+from edge.contracts.plant import OpcuaSource, Plant, Waveform
+from edge.contracts.sample_batch import WaveformBlock
 from simulator.mqtt_publisher import MqttPublisher
-from simulator.opcua_server import OpcuaServer
+from simulator.opcua.server import OpcuaServer
 from simulator.site import Row, Site
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,17 @@ class Stage:
             await server.write(row)
         for publisher in self.publishers:
             publisher.publish(row)
+
+    async def show_waveform(self, waveform: Waveform, block: WaveformBlock) -> None:
+        """One block of a fast signal: waits for nobody."""
+        if waveform.node is not None:
+            for server in self.servers:
+                if server.source == waveform.source:
+                    await server.write_waveform(waveform.node, block.time, block.points)
+        else:
+            for publisher in self.publishers:
+                if publisher.source == waveform.source:
+                    publisher.publish_waveform(str(waveform.topic), block)
 
     async def deliver(self, row: Row, *, wait_for_subscriber: bool = False) -> None:
         """One row of a replay: waits until every subscriber can take it and every broker has it.
@@ -66,7 +78,7 @@ async def open_stage(plant: Plant, site: Site, environ: Mapping[str, str]) -> As
             if not isinstance(source, OpcuaSource):
                 publishers.append(MqttPublisher(plant, name, site, environ))
             elif any(row.asset in site.assets for row in plant.signals_of(name)):
-                servers.append(OpcuaServer(plant, name, site))
+                servers.append(OpcuaServer(plant, name, site, environ))
         for server in servers:
             await stack.enter_async_context(server)
         for publisher in publishers:

@@ -82,7 +82,7 @@ def mosquitto(free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def demo_plant(tmp_path: Path, free_port: Callable[[], int], mosquitto: Mosquitto) -> Path:
     """The path of a copy of the demo's plant file, on a free OPC UA port and the test's mosquitto."""
-    text = (ROOT / "edge/plants/demo.toml").read_text(encoding="utf-8")
+    text = (ROOT / "tests/cases/pump/plant.toml").read_text(encoding="utf-8")
     for before, after in (("127.0.0.1:4840", f"127.0.0.1:{free_port()}"), ("127.0.0.1:1883", f"127.0.0.1:{mosquitto.port}")):
         assert before in text, f"the demo's plant file no longer has {before}"
         text = text.replace(before, after)

@@ -102,6 +102,7 @@ def _asset(services: Services, asset_id: str, asset: Asset) -> dict[str, Any]:
                 "limits": signal.limits,
             }
             for name, signal in asset.signals.items()
+            if name not in asset.context
         ],
         "latest": ready(services.store.latest(asset_id)),
     }

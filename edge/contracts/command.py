@@ -60,6 +60,27 @@ class RepairCommand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioCommand:
+    """Begin a scenario of the simulator's from its start; an empty name ends the running one."""
+
+    command_id: str
+    by: str
+    time: int
+    scenario: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCommand:
+    """Let `recipe` be the next job of an asset."""
+
+    command_id: str
+    by: str
+    time: int
+    asset: str
+    recipe: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """The answer to a command; `problem` is a sentence when `ok` is false."""
 
@@ -70,8 +91,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueFault:
+    """A fault in plain words: its name, and what one would see."""
+
     fault: str
     name: BilingualText
+    description: BilingualText | None = None
     active: bool = False
 
 
@@ -80,11 +104,21 @@ class CatalogueAsset:
     asset: str
     name: BilingualText
     faults: tuple[CatalogueFault, ...] = ()
+    recipes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueScenario:
+    scenario: str
+    name: BilingualText
+    description: BilingualText
+    active: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """The machines of a simulator, with their faults in plain words."""
+    """The machines of a simulator, with their faults in plain words, and the scenarios that it can play."""
 
     time: int
     assets: tuple[CatalogueAsset, ...] = field(default_factory=tuple)
+    scenarios: tuple[CatalogueScenario, ...] = field(default_factory=tuple)

@@ -1,6 +1,7 @@
 """The plant file: one TOML file that describes a site. Every key is explained in `edge/plants/README.md`."""
 
 from dataclasses import dataclass
+from dataclasses import field as dc_field
 from functools import cached_property
 from typing import Annotated, Final, Literal
 
@@ -97,7 +98,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """One signal. `column` is its column in recordings, where that differs from its name."""
+    """One signal. `column` is its column in recordings, where that differs from its name.
+
+    `counter`: it only grows (energy, parts), so no model takes it as it is.
+    """
 
     __pydantic_config__ = _STRICT
     name: DisplayName = None
@@ -111,6 +115,25 @@ class Signal:
     limits: Limits = Limits()
     resample: Literal["last", "mean", "min", "max"] = "last"
     stale_s: Positive = 10.0
+    counter: bool = False
+
+    def display_name(self, signal_name: str) -> BilingualText:
+        return _display_name(self.name, signal_name.replace("_", " "))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waveform:
+    """One fast signal: a block of `points` values at `rate_hz` every `every_s` seconds."""
+
+    __pydantic_config__ = _STRICT
+    name: DisplayName = None
+    unit: str
+    source: Identifier
+    node: NodeId | None = None
+    topic: str | None = None
+    rate_hz: Positive = 25600.0
+    points: Annotated[int, Field(gt=0, le=1 << 16)] = 4096
+    every_s: Positive = 10.0
 
     def display_name(self, signal_name: str) -> BilingualText:
         return _display_name(self.name, signal_name.replace("_", " "))
@@ -173,6 +196,7 @@ class Asset:
     nameplate: Nameplate | None = None
     alarm: AlarmSettings = AlarmSettings()
     signals: Annotated[dict[SignalName, Signal], Field(min_length=1)]
+    waveforms: dict[SignalName, Waveform] = dc_field(default_factory=dict)
 
     def display_name(self, asset_id: str) -> BilingualText:
         return _display_name(self.name, asset_id)

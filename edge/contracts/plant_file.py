@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from edge.contracts.errors import PlantError
-from edge.contracts.plant import IDENTIFIER, NODE_ID, SIGNAL_NAME, MqttSource, OpcuaSource, Plant, Signal
+from edge.contracts.plant import IDENTIFIER, NODE_ID, SIGNAL_NAME, MqttSource, OpcuaSource, Plant, Signal, Waveform
 
 WHAT_WOULD_BE_RIGHT: Final = {
     IDENTIFIER: "lower-case letters, digits and hyphens, as in 'pump-101'",
@@ -145,6 +145,8 @@ def _references(plant: Plant) -> list[str]:
         where = f"assets.{asset_id}"
         for name, signal in asset.signals.items():
             faults += _signal_faults(f"{where}.signals.{name}", signal, plant)
+        for name, waveform in asset.waveforms.items():
+            faults += _signal_faults(f"{where}.waveforms.{name}", waveform, plant)
         wanted = [("running.signal", asset.running.signal)] if asset.running else []
         for key, name in [*wanted, *(("context", name) for name in asset.context)]:
             if name not in asset.signals:
@@ -165,7 +167,7 @@ def _address_faults(key: str, source: OpcuaSource | MqttSource) -> list[str]:
     return [] if good else [f"{key}: '{source.url}' should be an address such as '{example}'"]
 
 
-def _signal_faults(where: str, signal: Signal, plant: Plant) -> list[str]:
+def _signal_faults(where: str, signal: Signal | Waveform, plant: Plant) -> list[str]:
     source = plant.sources.get(signal.source)
     if source is None:
         return [f"{where}.source: '{signal.source}' is no source of this file; possible: {', '.join(plant.sources)}"]
@@ -178,7 +180,7 @@ def _signal_faults(where: str, signal: Signal, plant: Plant) -> list[str]:
     faults += [
         f"{where}.{key}: does not belong to source '{signal.source}' of kind '{source.kind}'"
         for key in foreign
-        if getattr(signal, key) is not None
+        if getattr(signal, key, None) is not None
     ]
     if signal.topic is not None and re.search(r"[#+]", signal.topic):
         faults.append(f"{where}.topic: '{signal.topic}' has a wildcard; a signal needs one topic")

@@ -10,7 +10,7 @@ import orjson
 
 from edge.contracts.errors import MessageError
 from edge.contracts.plant import Plant, SignalEntry
-from edge.contracts.sample_batch import Quality, SampleBatch, TextTable
+from edge.contracts.sample_batch import Quality, SampleBatch, TextTable, WaveformBlock
 from edge.formats.json_message import format_time, parse_time
 
 MAX_PAYLOAD_BYTES = 1 << 20
@@ -123,6 +123,12 @@ class SignalMessages:
             if body != {}:
                 messages[topic] = orjson.dumps(body)
         return messages
+
+
+def waveform_message(block: WaveformBlock) -> bytes:
+    """A block of a fast signal: `{"time": …, "rate_hz": 25600.0, "points": […]}`, the time that of the first point."""
+    body = {"time": format_time(block.time), "rate_hz": block.rate_hz, "points": block.points}
+    return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _field(body: Any, path: str | None, topic: str) -> tuple[bool, Any]:

@@ -42,7 +42,9 @@ async def shared_api(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    running = RunningApi(ROOT / "edge/plants/demo.toml", port, folder / "home", KULLAGER_SOURCE_BROKER_URL="mqtt://127.0.0.1:9")
+    running = RunningApi(
+        ROOT / "tests/cases/pump/plant.toml", port, folder / "home", KULLAGER_SOURCE_BROKER_URL="mqtt://127.0.0.1:9"
+    )
     await running.start()
     yield running
     await running.close()

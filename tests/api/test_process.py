@@ -54,7 +54,9 @@ def test_what_an_operator_did_wrong_is_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     given = [argument.format(taken_port=taken_port) for argument in arguments]
-    monkeypatch.setattr(sys, "argv", ["api", "run", "--plant", str(ROOT / "edge/plants/demo.toml"), "--port", "0", *given])
+    monkeypatch.setattr(
+        sys, "argv", ["api", "run", "--plant", str(ROOT / "tests/cases/pump/plant.toml"), "--port", "0", *given]
+    )
     for name, value in {"KULLAGER_HOME": str(tmp_path), "KULLAGER_OPERATOR_TOKEN": TOKEN, **environment}.items():
         monkeypatch.setenv(name, value)
     assert main() == 2

@@ -27,6 +27,7 @@ TABLES = [
     plant.MqttSource,
     plant.Limits,
     plant.Signal,
+    plant.Waveform,
     plant.Running,
     plant.AlarmSettings,
     plant.Bearing,
@@ -45,7 +46,7 @@ def test_every_key_of_a_plant_file_is_explained(table: Any) -> None:
 
 
 def test_defaults_are_those_of_the_documentation() -> None:
-    for table in (plant.OpcuaSource, plant.Asset, plant.Signal):
+    for table in (plant.OpcuaSource, plant.Asset, plant.Signal, plant.Waveform):
         for field in dataclasses.fields(table):
             if isinstance(field.default, int | float | str) and field.default != "":
                 assert re.search(rf"`{field.name}` \| `{re.escape(str(field.default))}`", README), field.name

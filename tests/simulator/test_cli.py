@@ -86,18 +86,18 @@ def test_a_port_in_use_is_one_sentence(demo_plant: Path) -> None:
     [
         (["run", "--plant", "none.toml"], "none.toml: cannot be read"),
         (["run", "--plant", "tests/cases/skab/plant.toml"], "classes are pump-rig; there are machines for pump"),
-        (["replay", "none.csv", "--plant", "edge/plants/demo.toml"], "none.csv: cannot be read"),
+        (["replay", "none.csv", "--plant", "tests/cases/pump/plant.toml"], "none.csv: cannot be read"),
         (
-            ["replay", "README.md", "--plant", "edge/plants/demo.toml", "--asset", "p"],
+            ["replay", "README.md", "--plant", "tests/cases/pump/plant.toml", "--asset", "p"],
             "the plant has no asset 'p'; possible: pump-101",
         ),
-        (["replay", "pyproject.toml", "--plant", "edge/plants/demo.toml"], "has no time column"),
+        (["replay", "pyproject.toml", "--plant", "tests/cases/pump/plant.toml"], "has no time column"),
         (
-            ["record", "--plant", "edge/plants/demo.toml", "--hours", "0.01", "--out", "/none/x.csv"],
+            ["record", "--plant", "tests/cases/pump/plant.toml", "--hours", "0.01", "--out", "/none/x.csv"],
             "/none/x.csv: cannot be written",
         ),
         (
-            ["record", "--plant", "edge/plants/demo.toml", "--hours", "0.01", "--out", "x.csv", "--fault", "rust"],
+            ["record", "--plant", "tests/cases/pump/plant.toml", "--hours", "0.01", "--out", "x.csv", "--fault", "rust"],
             "has no fault 'rust'; possible: bearing-wear, cavitation",
         ),
     ],

@@ -8,10 +8,11 @@ import pytest
 
 from edge.contracts.plant_file import load_plant
 from simulator.commands import Commands
-from simulator.site import CommandRefused, SimulatedSite
+from simulator.simulated_site import SimulatedSite
+from simulator.site import CommandRefused
 
 ROOT = Path(__file__).parent.parent.parent
-PLANT = load_plant(ROOT / "edge/plants/demo.toml")
+PLANT = load_plant(ROOT / "tests/cases/pump/plant.toml")
 INJECT, REPAIR = PLANT.topics.simulator_command("inject"), PLANT.topics.simulator_command("repair")
 GOOD = {
     "schema": 1,
@@ -103,11 +104,11 @@ def test_numbers_that_are_none_are_refused(site: SimulatedSite, severity: float,
 
 
 def test_a_second_injection_goes_on_from_where_the_fault_is(site: SimulatedSite) -> None:
-    machine = site.machine("pump-101")
+    fleet, _ = site.place("pump-101")
     site.inject("pump-101", "bearing-wear", 0.5, 0.0)
     site.inject("pump-101", "bearing-wear", 1.0, 10.0)
-    assert machine.faults.level("bearing-wear", machine.time_s) == 0.5
-    assert machine.faults.level("bearing-wear", machine.time_s + 10.0) == 1.0
+    assert fleet.faults.at(fleet.time_s)["bearing-wear"] == [0.5]
+    assert fleet.faults.at(fleet.time_s + 10.0)["bearing-wear"] == [1.0]
     site.inject("pump-101", "bearing-wear", 0.0, 0.0)
     assert active(site) == []
 

@@ -6,36 +6,88 @@ import numpy as np
 import pytest
 
 from edge.contracts.plant_file import load_plant
-from edge.formats.recording import read_csv, write_csv
-from simulator.generate import RecordedFault, generate
-from simulator.site import CommandRefused
+from edge.formats.recording import Recording, read_csv, write_csv
+from models.dataset import read_recording
+from simulator.generate import SHIFT_H, Labels, Story, generate
+from simulator.parquet import write_parquet
+from simulator.scenario import Happening, Injection, Repair, ScenarioError, load_scenario
 
-PLANT = load_plant(Path(__file__).parent.parent.parent / "edge/plants/demo.toml")
+ROOT = Path(__file__).parents[2]
+PLANT = load_plant(ROOT / "tests/cases/pump/plant.toml")
+
+
+def record(hours: float, seed: int = 1, extra: tuple[Happening, ...] = ()) -> tuple[Recording, Labels]:
+    return next(generate(PLANT, ["pump-101"], hours=hours, seed=seed, story=Story(extra=extra)))
+
+
+def bearing_wear(at_s: float, over_s: float) -> Happening:
+    return Happening(at_s=at_s, asset="pump-101", action=Injection(fault="bearing-wear", severity=1.0, over_s=over_s))
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     for name, seed in (("a", 4), ("b", 4), ("c", 5)):
-        write_csv(tmp_path / name, generate(PLANT, "pump-101", hours=0.05, seed=seed))
+        write_csv(tmp_path / name, record(0.05, seed)[0])
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert (tmp_path / "a").read_bytes() != (tmp_path / "c").read_bytes()
 
 
 def test_a_recorded_fault_is_labelled_and_read_back_the_same(tmp_path: Path) -> None:
-    fault = RecordedFault(fault="bearing-wear", at_s=120.0, over_s=60.0)
-    made = generate(PLANT, "pump-101", hours=0.1, seed=1, fault=fault)
+    made, labels = record(0.1, extra=(bearing_wear(120.0, 60.0),))
+    assert np.flatnonzero(labels.anomaly)[0] == 120
+    assert {labels.names[code] for code in labels.fault[120:]} == {"bearing-wear"}
+    assert labels.rul_h[:120].tolist() == pytest.approx([np.nan] * 120, nan_ok=True)
+    assert labels.rul_h[120] == pytest.approx(59.0 / 3600.0)
+    assert labels.rul_h[-1] == 0.0
     write_csv(tmp_path / "recording.csv", made)
-    read = read_csv(tmp_path / "recording.csv", PLANT, "pump-101", others=["anomaly"])
+    read = read_csv(tmp_path / "recording.csv", PLANT, "pump-101")
     assert list(read.values) == list(PLANT.assets["pump-101"].signals)
     assert (read.time == made.time).all()
     assert all((read.values[name] == made.values[name]).all() for name in made.values)
-    assert np.flatnonzero(read.others["anomaly"])[0] == 120
     assert read.values["vibration"][200:].mean() > 7.1 > read.values["vibration"][:120].max()
 
 
-def test_without_a_fault_there_is_no_label() -> None:
-    assert generate(PLANT, "pump-101", hours=0.01, seed=1).others == {}
+def test_faults_and_repairs_are_where_they_would_be_in_every_shift() -> None:
+    # begins at the end of the first shift, is complete early in the second, and is repaired in the third
+    story = (
+        bearing_wear((SHIFT_H - 1.0) * 3600.0, 2.0 * 3600.0),
+        Happening(at_s=2.5 * SHIFT_H * 3600.0, asset="pump-101", action=Repair()),
+    )
+    made, labels = record(3.0 * SHIFT_H, extra=story)
+    hour, wear = 3600, labels.severity
+    shift = round(SHIFT_H) * hour
+    assert wear[: shift - hour].max() == 0.0
+    assert np.abs(np.diff(wear[shift - hour : 2 * shift + shift // 2 - 1])).max() < 0.01, "it goes on over the change of shift"
+    assert wear[shift + hour] == 1.0
+    assert wear[2 * shift + shift // 2 :].max() == 0.0
+    assert made.values["vibration"][2 * shift : 2 * shift + hour].mean() > 7.1
+    assert made.values["vibration"][-hour:].mean() < 3.0
 
 
-def test_an_unknown_fault_is_refused() -> None:
-    with pytest.raises(CommandRefused, match="has no fault 'rust'; possible: bearing-wear, cavitation"):
-        generate(PLANT, "pump-101", hours=0.01, seed=1, fault=RecordedFault(fault="rust", at_s=0.0))
+def test_a_parquet_file_of_a_fleet_has_labels_and_is_read_by_training(tmp_path: Path) -> None:
+    plant = load_plant(ROOT / "edge/plants/demo.toml")
+    parts = list(generate(plant, ["pump-101"], hours=0.05, seed=1, story=Story(extra=(bearing_wear(60.0, 30.0),))))
+    path = tmp_path / "plant.parquet"
+    assert write_parquet(path, plant, ["pump-101"], parts) == 180
+    read = read_recording(path, plant, "pump-101", others=["anomaly", "severity"])
+    made, labels = parts[0]
+    assert (read.time == made.time).all()
+    assert all((read.values[name] == made.values[name]).all() for name in made.values if name not in made.texts)
+    assert [read.texts["recipe"].text(int(code)) for code in read.values["recipe"]] == [
+        made.texts["recipe"].text(int(code)) for code in made.values["recipe"]
+    ]
+    assert (read.others["severity"] == labels.severity).all()
+    assert (np.diff(read.values["energy"]) >= 0.0).all()
+
+
+def test_a_scenario_is_played_and_one_that_asks_too_much_is_refused(tmp_path: Path) -> None:
+    visitor = load_scenario("visitor")
+    _, labels = next(generate(PLANT, ["pump-101"], hours=0.4, seed=1, story=Story(scenario=visitor, name="visitor")))
+    seen = {labels.names[code] for code in labels.fault}
+    assert seen >= {"", "bearing-wear", "cavitation", "imbalance"}
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'schema = 1\nname = { sv = "x", en = "x" }\ndescription = { sv = "x", en = "x" }\n'
+        '[[events]]\nat_min = 1.0\nmachine = "pump"\nfault = "rust"\n'
+    )
+    with pytest.raises(ScenarioError, match=r"events.0.fault: 'pump' has no 'rust'; possible: bearing-wear, blocked-valve"):
+        next(generate(PLANT, ["pump-101"], hours=0.1, seed=1, story=Story(scenario=load_scenario(str(path)), name="mine.toml")))

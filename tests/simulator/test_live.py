@@ -1,22 +1,27 @@
 """Live machines, seen through a real OPC UA client and a real broker."""
 
+import asyncio
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from asyncua import Client, ua
 
 from edge.contracts.plant import Plant
+from edge.contracts.plant_file import load_plant
 from edge.formats.json_message import parse_time
 from edge.formats.units import ucum_of
 from simulator import live
 from tests.simulator.clients import OpcuaWatcher, connected, in_background, until, watching
 
 URI = "urn:kullager:simulator"
+CASE = Path(__file__).parents[2] / "tests/cases/pump/plant.toml"
 
 
 @asynccontextmanager
@@ -59,7 +64,7 @@ async def test_units_ranges_times_and_methods_of_the_opcua_server(plant: Plant) 
         names = {
             (await child.read_browse_name()).Name for child in await machine.get_children(nodeclassmask=ua.NodeClass.Method)
         }
-        assert names == {"InjectFault", "Repair"}
+        assert names == {"InjectFault", "Repair", "StartJob"}
 
 
 async def test_every_row_comes_on_the_second_over_both_protocols(plant: Plant) -> None:
@@ -96,6 +101,77 @@ async def test_a_fault_injected_by_method_is_seen_and_listed_and_repaired(plant:
         assert active() == ["bearing-wear"]
         await machine.call_method(f"{index}:Repair")
         await until(lambda: vibration() < 3.0 and active() == [], "repair")
+
+
+async def test_truth_jobs_and_waveforms_are_told(free_port: Callable[[], int], mosquitto: Any, tmp_path: Path) -> None:
+    path = tmp_path / "plant.toml"
+    signals = 'speed = { unit = "/min", source = "plc", node = "nsu=urn:kullager:simulator;s=pump-101.speed" }\n'
+    signals += 'recipe = { unit = "1", source = "plc", node = "nsu=urn:kullager:simulator;s=pump-101.recipe" }\n'
+    plc = 'unit = "m/s2", source = "plc", node = "nsu=urn:kullager:simulator;s=pump-101.acceleration"'
+    waveforms = f'near = {{ {plc} }}\nfar = {{ unit = "m/s2", source = "broker", topic = "fast/pump-101", every_s = 5.0 }}\n'
+    head = CASE.read_text().split("[assets.pump-101.signals]")[0].replace("lateness_s = 0.5", 'context = ["recipe"]')
+    for before, after in (("4840", str(free_port())), ("1883", str(mosquitto.port))):
+        head = head.replace(f"127.0.0.1:{before}", f"127.0.0.1:{after}")
+    path.write_text(f"{head}[assets.pump-101.signals]\n{signals}[assets.pump-101.waveforms]\n{waveforms}")
+    plant = load_plant(path)
+    truth = plant.topics.simulator_truth("pump-101")
+    async with running(plant, speed=20.0) as client, watching(mosquitto.url, truth, "fast/pump-101") as (_, heard):
+        index = await client.get_namespace_index(URI)
+        machine = client.get_node(ua.NodeId("pump-101", index))
+        await until(lambda: heard.on(truth) and heard.on("fast/pump-101"), "truth and a waveform")
+        healthy = json.loads(heard.on(truth)[-1].payload)
+        assert (healthy["health"], healthy["faults"], healthy["rul_h"]) == (1.0, [], None)
+        block = json.loads(heard.on("fast/pump-101")[0].payload)
+        assert (len(block["points"]), block["rate_hz"]) == (4096, 25600.0)
+        points = await (await node(client, "acceleration")).read_data_value()
+        assert len(points.Value.Value) == 4096
+        assert np.std(points.Value.Value) > 0.1
+
+        await machine.call_method(f"{index}:InjectFault", "imbalance", 1.0, 36000.0)
+        await until(lambda: json.loads(heard.on(truth)[-1].payload)["faults"], "the truth of the fault")
+        told = json.loads(heard.on(truth)[-1].payload)
+        assert told["faults"][0]["name"] == "imbalance"
+        assert 0.0 < told["rul_h"] <= 10.0
+        assert told["health"] == pytest.approx(1.0 - told["faults"][0]["severity"])
+
+        recipe = await node(client, "recipe")
+        await machine.call_method(f"{index}:StartJob", "boost")
+        async with asyncio.timeout(60.0):
+            while await recipe.read_value() != "boost":  # noqa: ASYNC110  # the server's next row
+                await asyncio.sleep(0.02)
+        with pytest.raises(ua.UaStatusCodeError, match="BadInvalidArgument"):
+            await machine.call_method(f"{index}:StartJob", "sideways")
+
+
+async def test_a_scenario_is_begun_and_ended_by_command(plant: Plant) -> None:
+    topics, url = plant.topics, plant.sources["broker"].url
+
+    def active(message: Any) -> list[str]:
+        return [each["scenario"] for each in json.loads(message.payload)["scenarios"] if each["active"]]
+
+    async with running(plant, speed=50.0):  # noqa: SIM117  # the watcher goes first
+        async with watching(url, topics.simulator_reply("+"), topics.simulator_catalogue) as (connection, heard):
+            await until(lambda: heard.on(topics.simulator_catalogue), "the catalogue")
+            command = {"by": "visitor", "time": "2026-11-23T10:00:00Z"}
+
+            async def play(command_id: str, scenario: str) -> dict[str, Any]:
+                body = command | {"command_id": command_id, "scenario": scenario}
+                connection.publish(topics.simulator_command("scenario"), json.dumps(body).encode())
+                (reply,) = await until(lambda: heard.on(topics.simulator_reply(command_id)), "the reply")
+                return dict(json.loads(reply.payload))
+
+            assert (await play("s1", "visitor"))["ok"]
+            await until(lambda: active(heard.on(topics.simulator_catalogue)[-1]) == ["visitor"], "the scenario on the list")
+
+            def broken() -> bool:
+                faults = json.loads(heard.on(topics.simulator_catalogue)[-1].payload)["assets"][0]["faults"]
+                return any(fault["fault"] == "bearing-wear" and fault["active"] for fault in faults)
+
+            await until(broken, "its first fault")
+            refused = await play("s2", "../../etc/passwd")
+            assert refused["problem"].startswith("there is no scenario '../../etc/passwd'; possible: hard, quiet")
+            assert (await play("s3", ""))["ok"]
+            await until(lambda: active(heard.on(topics.simulator_catalogue)[-1]) == [], "the end of the scenario")
 
 
 WRONG_CALLS = [
@@ -142,7 +218,9 @@ async def test_commands_over_mqtt_and_a_catalogue_that_is_kept(plant: Plant) -> 
             catalogue = json.loads(late.messages[0].payload)
         assert catalogue["assets"][0]["name"]["sv"] == "Cirkulationspump 101"
         faults = {fault["fault"]: fault for fault in catalogue["assets"][0]["faults"]}
-        assert {name: fault["active"] for name, fault in faults.items()} == {"bearing-wear": False, "cavitation": True}
+        assert [name for name, fault in faults.items() if fault["active"]] == ["cavitation"]
+        assert len(faults) == 7
+        assert faults["dry-run"]["description"]["sv"].startswith("Vätskan tar slut")
         assert faults["bearing-wear"]["name"] == {"sv": "Lagerskada", "en": "Bearing wear"}
         assert abs(parse_time(catalogue["time"]) - time.time_ns()) < 60e9
     async with watching(url, topics.simulator_catalogue) as (_, after):

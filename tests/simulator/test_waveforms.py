@@ -1,5 +1,6 @@
 """Waveforms under an analysis that knows nothing of how they are made: SciPy's spectra, envelopes and moments."""
 
+import itertools
 import math
 from pathlib import Path
 
@@ -11,8 +12,12 @@ from numpy.typing import NDArray
 from scipy import signal, stats
 
 from edge.contracts.plant import Bearing
+from edge.contracts.plant_file import load_plant
+from simulator.accelerometers import Accelerometers
 from simulator.bearings import BearingPart, FaultFrequencies, fault_frequencies
 from simulator.machines.pump import Pump
+from simulator.randomness import Draws
+from simulator.simulated_site import SimulatedSite
 from simulator.waveforms import (
     BLOCK_POINTS,
     RATE_HZ,
@@ -24,6 +29,7 @@ from simulator.waveforms import (
     vibrate,
 )
 
+DEMO = Path(__file__).parents[2] / "edge/plants/demo.toml"
 DATA = Path(__file__).parents[3] / "shared/data"
 CWRU, PRONOSTIA = DATA / "cwru", DATA / "pronostia"
 BEARING = Bearing(balls=9, ball_mm=7.94, pitch_mm=39.04)
@@ -197,42 +203,36 @@ def test_integrated_acceleration_has_the_stated_velocity(now: Excitation) -> Non
     assert velocity_rms(record(now, blocks=63)) == pytest.approx(now.velocity, rel=0.08)
 
 
-@pytest.mark.parametrize("level", [(0.0, 0.0), (0.3, 0.0), (0.0, 1.0)])
-def test_the_pumps_waveform_agrees_with_its_vibration(level: tuple[float, float]) -> None:
+@pytest.mark.parametrize("fault", ["", "bearing-wear", "cavitation", "imbalance", "misalignment"])
+def test_the_pumps_waveform_agrees_with_its_vibration(fault: str) -> None:
     """Over 10 s within 8 %, as above; the pump is held in the state of its last step."""
-    pump, state, points = Pump(np.random.default_rng(7)), at_rest(7, 3), []
-    faults = {"bearing-wear": level[0], "cavitation": level[1]}
+    pump, state, points = Pump(Draws([(7,)])), at_rest(7, 3), []
+    level = {each.id: np.array([0.4 if each.id == fault else 0.0]) for each in Pump.faults}
     for _ in range(60):
-        truth = pump.step(1.0, (1480.0, 1.0), faults)
+        truth = pump.step(1.0, level)
+    rotor, now = pump.rotor(0), pump.excitation(0)
     for _ in range(63):
-        block, state = pump.waveform(state, signal=9, time=1_000)
-        points.append(block.points)
-    assert (block.signal, block.time, block.rate_hz) == (9, 1_000, 25600.0)
-    assert block.points.dtype == np.float32
-    assert block.points.shape == (4096,)
+        block, state = vibrate(rotor, now, state)
+        points.append(block)
     acceleration = np.concatenate(points).astype(np.float64)
-    assert velocity_rms(acceleration) == pytest.approx(truth["vibration"], rel=0.08)
-    assert peak_near(acceleration, truth["speed"] / 60.0) == pytest.approx(truth["speed"] / 60.0, abs=0.8)
+    assert velocity_rms(acceleration) == pytest.approx(truth["vibration"][0], rel=0.08)
+    assert peak_near(acceleration, now.speed / 60.0) == pytest.approx(now.speed / 60.0, abs=0.8)
 
 
-def test_waveforms_change_no_other_signal() -> None:
-    silent, heard = (Pump(np.random.default_rng(3)) for _ in range(2))
-    state = at_rest(3)
-    for _ in range(20):
-        one = silent.step(1.0, (1300.0, 0.8), {"bearing-wear": 0.2, "cavitation": 0.1})
-        other = heard.step(1.0, (1300.0, 0.8), {"bearing-wear": 0.2, "cavitation": 0.1})
-        assert one == other
-        _, state = heard.waveform(state, signal=0, time=0)
-
-
-def test_waveforms_leave_the_other_signals_as_they_are() -> None:
-    level = {fault.id: 0.5 for fault in Pump.faults}
-    silent, heard = (Pump(np.random.default_rng(7)) for _ in range(2))
-    state = at_rest(7)
-    for second in range(60):
-        expected = silent.step(1.0, (1450.0, 0.8), level)
-        _, state = heard.waveform(state, signal=0, time=second * 10**9)
-        assert heard.step(1.0, (1450.0, 0.8), level) == expected
+def test_an_accelerometer_gives_blocks_when_due_and_changes_no_other_signal() -> None:
+    plant = load_plant(DEMO)
+    silent, heard = (SimulatedSite(plant, 7) for _ in range(2))
+    accelerometers = Accelerometers(plant, heard, 7)
+    expected, rows = silent.rows(0), heard.rows(0)
+    blocks = []
+    for _ in range(60):
+        row = next(rows)
+        assert row == next(expected)
+        blocks += [block for _, block in accelerometers.blocks(row.asset, row.time) if row.asset == "pump-101"]
+    times = sorted({block.time for block in blocks})
+    assert {later - earlier for earlier, later in itertools.pairwise(times)} == {10_000_000_000}
+    assert all(block.points.dtype == np.float32 and block.points.shape == (4096,) for block in blocks)
+    assert len({block.points.tobytes() for block in blocks}) == len(blocks)
 
 
 SPEEDS = st.floats(300.0, 3000.0)

@@ -156,7 +156,7 @@ def pump_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's model, trained on some hours of the simulated pump."""
     folder = tmp_path_factory.mktemp("pump")
     recording, model = folder / "healthy.csv", folder / "pump.onnx"
-    plant = str(ROOT / "edge" / "plants" / "demo.toml")
+    plant = str(ROOT / "tests" / "cases" / "pump" / "plant.toml")
     pump = ["--plant", plant, "--asset", "pump-101"]
     for arguments in (
         ["simulator", "record", *pump, "--hours", "8", "--out", str(recording)],
@@ -169,7 +169,7 @@ def pump_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def pump_site(make_site: Callable[[Path], Site], pump_model: Path) -> Site:
     """The demo's plant with its model in place; nothing is started yet."""
-    site = make_site(ROOT / "edge" / "plants" / "demo.toml")
+    site = make_site(ROOT / "tests" / "cases" / "pump" / "plant.toml")
     (site.home / "models").mkdir()
     shutil.copy(pump_model, site.home / "models" / "pump.onnx")
     return site

@@ -1,0 +1,10 @@
+"""The machines that can be simulated, by the class that the plant file gives an asset."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from simulator.machines.machine import Machine
+from simulator.machines.pump import Pump
+from simulator.randomness import Draws
+
+MACHINES: Final[Mapping[str, Callable[[Draws], Machine]]] = {"pump": Pump}
