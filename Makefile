@@ -38,6 +38,7 @@ dashboard:
 bench:
 	@$(SETUP) dev
 	$(BIN)/python -m tests.bench.tick
+	$(BIN)/python -m tests.bench.generator
 	$(BIN)/python -m models benchmark skab ../shared/data/skab
 
 lock:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ from asyncua import Client, Node, ua
 from edge.mqtt_connection import Connected, Message, MqttConnection
 
 LIMIT_S = 60.0
+# the simulator keeps its certificates there; removed when the tests end
+_HOME = tempfile.TemporaryDirectory(prefix="kullager-test-")
+ENVIRON = {"KULLAGER_HOME": _HOME.name}
 
 
 @contextlib.asynccontextmanager

@@ -18,7 +18,7 @@ from edge.contracts.plant_file import load_plant
 from edge.formats.json_message import parse_time
 from edge.formats.units import ucum_of
 from simulator import live
-from tests.simulator.clients import OpcuaWatcher, connected, in_background, until, watching
+from tests.simulator.clients import ENVIRON, OpcuaWatcher, connected, in_background, until, watching
 
 URI = "urn:kullager:simulator"
 CASE = Path(__file__).parents[2] / "tests/cases/pump/plant.toml"
@@ -27,7 +27,7 @@ CASE = Path(__file__).parents[2] / "tests/cases/pump/plant.toml"
 @asynccontextmanager
 async def running(plant: Plant, speed: float = 1.0) -> AsyncIterator[Client]:
     url = plant.sources["plc"].url
-    async with in_background(live.run(plant, {}, seed=1, speed=speed)) as work, connected(url) as client:
+    async with in_background(live.run(plant, ENVIRON, seed=1, speed=speed)) as work, connected(url) as client:
         yield client
         assert not work.done()
 

@@ -329,7 +329,8 @@ async def test_raw_values_are_read_back_by_time(build: Build, environ: dict[str,
 
         async def read(first: float | None, last: float | None, n: int = 0) -> list[ua.DataValue]:
             start, end = [None if each is None else moment(each) for each in (first, last)]
-            return await node.read_raw_history(start, end, n)
+            values: list[ua.DataValue] = await node.read_raw_history(start, end, n)
+            return values
 
         values = await read(2, 6)
         assert [value.SourceTimestamp for value in values] == [moment(2), moment(3), moment(5), moment(6)]
@@ -522,7 +523,8 @@ async def test_where_the_source_has_a_user_name_and_password_are_needed(
     plant = build('user = "reader"')
     url = plant.sources["plc"].url
     with pytest.raises(KullagerError, match=r"sources\.plc\.user: .* KULLAGER_SOURCE_PLC_PASSWORD should hold it"):
-        OpcuaServer(plant, "plc", SmallSite(), environ)._guarded()
+        async with OpcuaServer(plant, "plc", SmallSite(), environ):
+            pass
     environ["KULLAGER_SOURCE_PLC_PASSWORD"] = "hemligt å"  # noqa: S105
     async with OpcuaServer(plant, "plc", SmallSite(), environ):
         for name, password, mode, right in (

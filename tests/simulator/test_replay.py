@@ -20,7 +20,7 @@ from edge.formats.recording import Recording, read_csv
 from edge.formats.signal_json import SignalTopics
 from edge.mqtt_connection import MqttConnection
 from simulator.replay import ReplayOptions, replay, rows
-from tests.simulator.clients import MqttWatcher, OpcuaWatcher, connected, in_background, until, watching
+from tests.simulator.clients import ENVIRON, MqttWatcher, OpcuaWatcher, connected, in_background, until, watching
 
 URI = "urn:kullager:simulator"
 START = 1_583_750_073_000_000_000
@@ -81,7 +81,7 @@ async def replaying(
     plc, broker = (plant.sources[name].url for name in ("plc", "broker"))
     async with (
         watching(broker, "plant/#", *topics) as (connection, heard),
-        in_background(replay(plant, {}, of, options)) as work,
+        in_background(replay(plant, ENVIRON, of, options)) as work,
         connected(plc) as client,
     ):
         yield work, client, connection, heard
@@ -114,7 +114,7 @@ async def test_the_recorded_rig_arrives_whole(plant: Plant, tmp_path: Path) -> N
 async def test_messages_are_held_until_somebody_wants_them(plant: Plant) -> None:
     made = recording(plant, 5)
     plc, broker = (plant.sources[name].url for name in ("plc", "broker"))
-    async with in_background(replay(plant, {}, made, WAIT)), connected(plc) as client:
+    async with in_background(replay(plant, ENVIRON, made, WAIT)), connected(plc) as client:
         opcua = await subscribe(client, plant, "pump-101", 100)
         # the first row is out over OPC UA, so its message has been tried, with nobody there
         await until(lambda: opcua_rows(opcua, "pump-101", "speed"), "the first value")
@@ -181,7 +181,10 @@ async def test_shifted_to_now_and_again_after_the_end(plant: Plant) -> None:
     made = recording(plant, 3)
     before = time.time_ns()
     options = ReplayOptions(speed=20.0, now=True, loop=True)
-    async with watching(plant.sources["broker"].url, "plant/#") as (_, heard), in_background(replay(plant, {}, made, options)):
+    async with (
+        watching(plant.sources["broker"].url, "plant/#") as (_, heard),
+        in_background(replay(plant, ENVIRON, made, options)),
+    ):
         await until(lambda: len(heard.messages) >= 8, "two turns and more")
     bodies = [json.loads(message.payload) for message in heard.messages[:8]]
     times = [parse_time(body["time"]) for body in bodies]
@@ -193,7 +196,7 @@ async def test_shifted_to_now_and_again_after_the_end(plant: Plant) -> None:
 
 async def test_it_ends_after_the_last_row_where_asked_to(plant: Plant) -> None:
     async with asyncio.timeout(60.0):
-        await replay(plant, {}, recording(plant, 5), ReplayOptions(speed=None, leave=True))
+        await replay(plant, ENVIRON, recording(plant, 5), ReplayOptions(speed=None, leave=True))
 
 
 def test_rows_carry_texts_by_name(plant: Plant) -> None:
