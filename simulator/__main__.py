@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--speed", type=_positive, default=1.0, help="machine time per real time (default: 1)")
     run.add_argument("--machines", type=_machines, metavar="CLASS=N,…", help="so many machines like those of the plant file")
     run.add_argument("--scenario", default="", help=f"what happens: {', '.join(shipped())}, or a .toml file (default: nothing)")
+    run.add_argument("--sparkplug", action="store_true", help="publish all machines as Sparkplug B devices, too")
     run.set_defaults(verb=_run)
 
     again = verbs.add_parser("replay", help="stream a recording (CSV) as if its machine were there; nothing is lost on the way")
@@ -108,7 +109,9 @@ def _run(options: argparse.Namespace) -> int:
     plant = _plant_of(options)
     from simulator import live
 
-    work = live.run(plant, os.environ, seed=options.seed, speed=options.speed, scenario=options.scenario)
+    work = live.run(
+        plant, os.environ, seed=options.seed, speed=options.speed, scenario=options.scenario, sparkplug=options.sparkplug
+    )
     return asyncio.run(_until_stopped(work))
 
 

@@ -16,14 +16,16 @@ logger = logging.getLogger(__name__)
 FURTHEST_OFF_S: Final = 10.0
 
 
-async def run(plant: Plant, environ: Mapping[str, str], *, seed: int, speed: float, scenario: str = "") -> None:
+async def run(
+    plant: Plant, environ: Mapping[str, str], *, seed: int, speed: float, scenario: str = "", sparkplug: bool = False
+) -> None:
     """Run all machines until cancelled. At `speed` 1 a row's time is now; faster, its time runs ahead of the clock."""
     site = SimulatedSite(plant, seed, scenario)
     accelerometers = Accelerometers(plant, site, seed)
     for asset in site.missing:
         logger.warning("%s is not simulated: there is no machine of class '%s'", asset, plant.assets[asset].asset_class)
     longest_period_s = max(plant.assets[asset].period_s for asset in site.assets)
-    async with open_stage(plant, site, environ) as stage:
+    async with open_stage(plant, site, environ, sparkplug=sparkplug) as stage:
         began, first = time.time_ns(), time.time_ns()
         rows = site.rows(first)
         while True:

@@ -11,6 +11,7 @@ from edge.contracts.sample_batch import WaveformBlock
 from simulator.mqtt_publisher import MqttPublisher
 from simulator.opcua.server import OpcuaServer
 from simulator.site import Row, Site
+from simulator.sparkplug_publisher import SparkplugPublisher
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ class Stage:
     """Open servers and publishers."""
 
     servers: tuple[OpcuaServer, ...]
-    publishers: tuple[MqttPublisher, ...]
+    publishers: tuple[MqttPublisher | SparkplugPublisher, ...]
 
     async def show(self, row: Row) -> None:
         """One row of a live machine: waits for nobody."""
@@ -39,7 +40,7 @@ class Stage:
                     await server.write_waveform(waveform.node, block.time, block.points)
         else:
             for publisher in self.publishers:
-                if publisher.source == waveform.source:
+                if isinstance(publisher, MqttPublisher) and publisher.source == waveform.source:
                     publisher.publish_waveform(str(waveform.topic), block)
 
     async def deliver(self, row: Row, *, wait_for_subscriber: bool = False) -> None:
@@ -69,16 +70,21 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(plant: Plant, site: Site, environ: Mapping[str, str]) -> AsyncIterator[Stage]:
-    """Open a server for each OPC UA source and a publisher for each MQTT source of the plant file."""
+async def open_stage(plant: Plant, site: Site, environ: Mapping[str, str], *, sparkplug: bool = False) -> AsyncIterator[Stage]:
+    """Open a server for each OPC UA source and a publisher for each MQTT source of the plant file.
+
+    With `sparkplug` the broker that takes the results gets all assets as Sparkplug B devices, too.
+    """
     async with AsyncExitStack() as stack:
         servers: list[OpcuaServer] = []
-        publishers: list[MqttPublisher] = []
+        publishers: list[MqttPublisher | SparkplugPublisher] = []
         for name, source in plant.sources.items():
             if not isinstance(source, OpcuaSource):
                 publishers.append(MqttPublisher(plant, name, site, environ))
             elif any(row.asset in site.assets for row in plant.signals_of(name)):
                 servers.append(OpcuaServer(plant, name, site, environ))
+        if sparkplug:
+            publishers.append(SparkplugPublisher(plant, plant.results_source[0], site, environ))
         for server in servers:
             await stack.enter_async_context(server)
         for publisher in publishers:

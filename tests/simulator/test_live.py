@@ -25,9 +25,12 @@ CASE = Path(__file__).parents[2] / "tests/cases/pump/plant.toml"
 
 
 @asynccontextmanager
-async def running(plant: Plant, speed: float = 1.0) -> AsyncIterator[Client]:
+async def running(plant: Plant, speed: float = 1.0, *, sparkplug: bool = False) -> AsyncIterator[Client]:
     url = plant.sources["plc"].url
-    async with in_background(live.run(plant, ENVIRON, seed=1, speed=speed)) as work, connected(url) as client:
+    async with (
+        in_background(live.run(plant, ENVIRON, seed=1, speed=speed, sparkplug=sparkplug)) as work,
+        connected(url) as client,
+    ):
         yield client
         assert not work.done()
 
@@ -141,6 +144,16 @@ async def test_truth_jobs_and_waveforms_are_told(free_port: Callable[[], int], m
                 await asyncio.sleep(0.02)
         with pytest.raises(ua.UaStatusCodeError, match="BadInvalidArgument"):
             await machine.call_method(f"{index}:StartJob", "sideways")
+
+
+async def test_live_machines_are_sparkplug_devices_too(plant: Plant) -> None:
+    group = f"{plant.site.enterprise}:{plant.site.site}:{plant.site.area}"
+    async with watching(plant.sources["broker"].url, "spBv1.0/#") as (_, heard):
+        async with running(plant, speed=20.0, sparkplug=True):
+            await until(lambda: len(heard.on(f"spBv1.0/{group}/DDATA/simulator/pump-101")) > 3, "data")
+        await until(lambda: heard.on(f"spBv1.0/{group}/NDEATH/simulator"), "the death")
+    kinds = list(dict.fromkeys(message.topic.split("/")[2] for message in heard.messages))
+    assert kinds == ["NBIRTH", "DBIRTH", "DDATA", "DDEATH", "NDEATH"]
 
 
 async def test_a_scenario_is_begun_and_ended_by_command(plant: Plant) -> None:
