@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from simulator.machines.compressor import Compressor
 from simulator.machines.machine import Machine
 from simulator.machines.pump import Pump
 from simulator.randomness import Draws
 
-MACHINES: Final[Mapping[str, Callable[[Draws], Machine]]] = {"pump": Pump}
+MACHINES: Final[Mapping[str, Callable[[Draws], Machine]]] = {"pump": Pump, "compressor": Compressor}
