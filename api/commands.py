@@ -9,7 +9,7 @@ from api.ingest import Ingest
 from api.problems import Problem
 from api.reception import new_identifier
 from api.store import AlarmRow, Store
-from edge.contracts.command import AlarmCommand, AlarmVerb, InjectCommand, RepairCommand, Reply
+from edge.contracts.command import AlarmCommand, AlarmVerb, InjectCommand, JobCommand, RepairCommand, Reply, ScenarioCommand
 from edge.formats.json_message import encode
 
 ANSWER_WITHIN_S: Final = 5.0
@@ -54,6 +54,17 @@ class Commands:
     async def repair(self, *, asset: str, by: str) -> str:
         command = RepairCommand(command_id=new_identifier(), by=by, time=self._now(), asset=asset)
         await self._send(self._ingest.topics.simulator_command("repair"), command, "the simulator")
+        return command.command_id
+
+    async def start_job(self, *, asset: str, recipe: str, by: str) -> str:
+        command = JobCommand(command_id=new_identifier(), by=by, time=self._now(), asset=asset, recipe=recipe)
+        await self._send(self._ingest.topics.simulator_command("job"), command, "the simulator")
+        return command.command_id
+
+    async def play_scenario(self, scenario: str, *, by: str) -> str:
+        """An empty name ends the running one."""
+        command = ScenarioCommand(command_id=new_identifier(), by=by, time=self._now(), scenario=scenario)
+        await self._send(self._ingest.topics.simulator_command("scenario"), command, "the simulator")
         return command.command_id
 
     async def _send(self, topic: str, command: Command, whom: str) -> Reply:

@@ -1,5 +1,6 @@
-"""The simulator's faults: open to every visitor where the plant file says that the site is a demo."""
+"""The simulator's machines, faults, jobs and scenarios: open to every visitor of a site that the plant file calls a demo."""
 
+from dataclasses import asdict
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Response
@@ -9,14 +10,26 @@ from api.answers import JSON, Items, example, json_answer, json_list
 from api.problems import Problem, answers
 from api.security import json_only
 from api.services import DemoVisitor, Services, Use
-from edge.contracts.command import CatalogueAsset
+from edge.contracts.command import Catalogue, CatalogueAsset
 
 router = APIRouter(prefix="/simulator", tags=["simulator"])
 
-EXAMPLE: Final = {
-    "asset": "pump-101",
+FAULT: Final = {
     "fault": "bearing-wear",
-    "name": {"sv": "Lagerslitage", "en": "Bearing wear"},
+    "name": {"sv": "Lagerskada", "en": "Bearing wear"},
+    "description": {"sv": "Ett av lagren spricker upp: …", "en": "A bearing is breaking up: …"},
+    "active": False,
+}
+MACHINE: Final = {
+    "asset": "pump-101",
+    "name": {"sv": "Cirkulationspump 101", "en": "Circulation pump 101"},
+    "recipes": ["day", "night", "boost"],
+    "faults": [FAULT],
+}
+SCENARIO: Final = {
+    "scenario": "visitor",
+    "name": {"sv": "Besökarvisning", "en": "Visitor's tour"},
+    "description": {"sv": "Var annan minut går något sönder …", "en": "Every two minutes something fails …"},
     "active": False,
 }
 ACCEPTED: Final = {"command_id": "0b8f7a52-6f0e-4a53-9d0a-3c1b1f6f7c11"}
@@ -25,8 +38,12 @@ REFUSALS: Final = answers(
     _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN' with the operator's token",
     _404=NO_ASSET,
     _409="fault 'bearing-wear' of 'pump-101' is already active",
-    _503="no simulator has told its faults yet; is it running, and is the broker connected?",
+    _503="no simulator has told its machines yet; is it running, and is the broker connected?",
     _504="the simulator did not answer within 5 s; the command may still take effect",
+)
+BODIES: Final = answers(
+    _415="send the body as JSON, with the header 'Content-Type: application/json'",
+    _422="body.severity: Input should be less than or equal to 1",
 )
 
 
@@ -43,18 +60,52 @@ class Injection(BaseModel):
     over_s: Annotated[float, Field(ge=0, le=30 * 86400)] = 30.0
 
 
+class NextJob(BaseModel):
+    """The recipe that an asset works on next."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"asset": "pump-101", "recipe": "boost"}]})
+    asset: str
+    recipe: str
+
+
+class Play(BaseModel):
+    """A scenario by its name."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"scenario": "visitor"}]})
+    scenario: str
+
+
+@router.get(
+    "/machines",
+    response_model=Items,
+    responses=example({"items": [MACHINE], "next": None}),
+    summary="The machines, what they can work on, and what can be broken",
+)
+def list_machines(services: Use) -> Response:
+    catalogue = services.ingest.catalogue
+    return json_list(
+        {
+            "asset": machine.asset,
+            "name": asdict(machine.name),
+            "recipes": list(machine.recipes),
+            "faults": [asdict(fault) for fault in machine.faults],
+        }
+        for machine in (catalogue.assets if catalogue is not None else ())
+    )
+
+
 @router.get(
     "/faults",
     response_model=Items,
-    responses=example({"items": [EXAMPLE], "next": None}),
+    responses=example({"items": [{"asset": "pump-101", **FAULT}], "next": None}),
     summary="What can be broken, and what is",
 )
 def list_faults(services: Use) -> Response:
     catalogue = services.ingest.catalogue
     return json_list(
-        {"asset": asset.asset, "fault": fault.fault, "name": {"sv": fault.name.sv, "en": fault.name.en}, "active": fault.active}
-        for asset in (catalogue.assets if catalogue is not None else ())
-        for fault in asset.faults
+        {"asset": machine.asset, **asdict(fault)}
+        for machine in (catalogue.assets if catalogue is not None else ())
+        for fault in machine.faults
     )
 
 
@@ -64,10 +115,7 @@ def list_faults(services: Use) -> Response:
     responses={
         202: {"content": {JSON: {"example": ACCEPTED}}},
         **REFUSALS,
-        **answers(
-            _415="send the body as JSON, with the header 'Content-Type: application/json'",
-            _422="body.severity: Input should be less than or equal to 1",
-        ),
+        **BODIES,
     },
     dependencies=[Depends(json_only)],
     summary="Break something",
@@ -93,10 +141,65 @@ async def repair(services: Use, by: DemoVisitor, asset: Annotated[str, Path(exam
     return json_answer({"command_id": await services.commands.repair(asset=asset, by=by)}, 202)
 
 
-def _simulated(services: Services, asset: str) -> CatalogueAsset:
+@router.post(
+    "/jobs",
+    status_code=202,
+    responses={202: {"content": {JSON: {"example": ACCEPTED}}}, **REFUSALS, **BODIES},
+    dependencies=[Depends(json_only)],
+    summary="Let a machine work on another recipe",
+)
+async def start_job(services: Use, by: DemoVisitor, body: NextJob) -> Response:
+    recipes = _simulated(services, body.asset).recipes
+    if body.recipe not in recipes:
+        raise Problem(404, f"'{body.asset}' has no recipe '{body.recipe}'; possible: {', '.join(recipes)}")
+    command_id = await services.commands.start_job(asset=body.asset, recipe=body.recipe, by=by)
+    return json_answer({"command_id": command_id}, 202)
+
+
+@router.get(
+    "/scenarios",
+    response_model=Items,
+    responses=example({"items": [SCENARIO], "next": None}),
+    summary="The stories that the simulator can play, and which one it plays",
+)
+def list_scenarios(services: Use) -> Response:
     catalogue = services.ingest.catalogue
-    if catalogue is None:
-        raise Problem(503, "no simulator has told its faults yet; is it running, and is the broker connected?")
+    return json_list(asdict(scenario) for scenario in (catalogue.scenarios if catalogue is not None else ()))
+
+
+@router.post(
+    "/scenarios",
+    status_code=202,
+    responses={202: {"content": {JSON: {"example": ACCEPTED}}}, **REFUSALS, **BODIES},
+    dependencies=[Depends(json_only)],
+    summary="Play a scenario from its start, instead of the one that runs",
+)
+async def play_scenario(services: Use, by: DemoVisitor, body: Play) -> Response:
+    scenarios = [each.scenario for each in _catalogue(services).scenarios]
+    if body.scenario not in scenarios:
+        raise Problem(404, f"there is no scenario '{body.scenario}'; possible: {', '.join(scenarios)}")
+    return json_answer({"command_id": await services.commands.play_scenario(body.scenario, by=by)}, 202)
+
+
+@router.delete(
+    "/scenarios",
+    status_code=202,
+    responses={202: {"content": {JSON: {"example": ACCEPTED}}}, **REFUSALS},
+    summary="End the running scenario; what it has broken stays broken",
+)
+async def end_scenario(services: Use, by: DemoVisitor) -> Response:
+    _catalogue(services)
+    return json_answer({"command_id": await services.commands.play_scenario("", by=by)}, 202)
+
+
+def _catalogue(services: Services) -> Catalogue:
+    if services.ingest.catalogue is None:
+        raise Problem(503, "no simulator has told its machines yet; is it running, and is the broker connected?")
+    return services.ingest.catalogue
+
+
+def _simulated(services: Services, asset: str) -> CatalogueAsset:
+    catalogue = _catalogue(services)
     for known in catalogue.assets:
         if known.asset == asset:
             return known

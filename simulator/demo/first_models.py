@@ -28,18 +28,29 @@ QUANTILE: Final = 0.9999
 async def train_missing_models(plant: Plant, plant_file: Path, home: Path) -> None:
     """Train each model of the plant that has no file yet, from a recording of the healthy simulated machine.
 
-    A model that is there is never touched: it may be somebody's own.
+    As many at once as there are cores. A model that is there is never touched: it may be somebody's own.
     """
     first_assets = {entry.model: asset for asset, entry in reversed(plant.assets.items()) if entry.model}
-    for model, asset in reversed(first_assets.items()):
-        if (home / "models" / f"{model}.onnx").exists():
-            continue
-        tell(f"Training the model '{model}', once, on {HEALTHY_HOURS:g} hours of the healthy {asset} …")
+    missing = [asset for model, asset in reversed(first_assets.items()) if not (home / "models" / f"{model}.onnx").exists()]
+    if not missing:
+        return
+    tell(f"Training models, once, on {HEALTHY_HOURS:g} hours each of the healthy {', '.join(missing)} …")
+    (home / "simulator").mkdir(parents=True, exist_ok=True)
+    cores = asyncio.Semaphore(os.cpu_count() or 1)
+
+    async def train(asset: str) -> None:
         recording = home / "simulator" / f"healthy-{asset}.csv"
-        recording.parent.mkdir(parents=True, exist_ok=True)
         of_asset = ("--plant", str(plant_file), "--asset", asset)
-        await _step("simulator", "record", *of_asset, "--hours", str(HEALTHY_HOURS), "--out", str(recording), home=home)
-        await _step("models", "train", str(recording), *of_asset, "--quantile", str(QUANTILE), home=home)
+        async with cores:
+            await _step("simulator", "record", *of_asset, "--hours", str(HEALTHY_HOURS), "--out", str(recording), home=home)
+            await _step("models", "train", str(recording), *of_asset, "--quantile", str(QUANTILE), home=home)
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for asset in missing:
+                tasks.create_task(train(asset))
+    except* DemoFailed as failed:
+        raise failed.exceptions[0] from None
 
 
 async def _step(*arguments: str, home: Path) -> None:

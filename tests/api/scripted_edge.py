@@ -10,7 +10,16 @@ import orjson
 
 from edge.contracts.alarm import Alarm, AlarmState, BilingualText, Evidence, Priority
 from edge.contracts.assessment import Assessment, ModelIdentity, Reason, State
-from edge.contracts.command import AlarmCommand, AlarmVerb, Catalogue, CatalogueAsset, CatalogueFault, Reply, ResendCommand
+from edge.contracts.command import (
+    AlarmCommand,
+    AlarmVerb,
+    Catalogue,
+    CatalogueAsset,
+    CatalogueFault,
+    CatalogueScenario,
+    Reply,
+    ResendCommand,
+)
 from edge.contracts.status import EdgeStatus, JournalStatus, ModelStatus
 from edge.contracts.topics import Topics
 from edge.formats.json_message import Identity, decode, encode
@@ -122,9 +131,16 @@ class ScriptedEdge:
         self.send(self.topics.edge_status(self.name), encode(status))
 
     def publish_catalogue(self) -> None:
-        fault = CatalogueFault(fault="bearing-wear", name=BilingualText(sv="Lagerslitage", en="Bearing wear"))
-        asset = CatalogueAsset(asset="pump-101", name=BilingualText(sv="Pump", en="Pump"), faults=(fault,))
-        self.send(self.topics.simulator_catalogue, encode(Catalogue(time=START, assets=(asset,))))
+        fault = CatalogueFault(
+            fault="bearing-wear",
+            name=BilingualText(sv="Lagerskada", en="Bearing wear"),
+            description=BilingualText(sv="Det skakar.", en="It shakes."),
+        )
+        pump = BilingualText(sv="Pump", en="Pump")
+        asset = CatalogueAsset(asset="pump-101", name=pump, faults=(fault,), recipes=("day", "boost"))
+        week = BilingualText(sv="En vecka", en="A week")
+        scenario = CatalogueScenario(scenario="week", name=week, description=week, active=True)
+        self.send(self.topics.simulator_catalogue, encode(Catalogue(time=START, assets=(asset,), scenarios=(scenario,))))
 
     def trim(self, before: int) -> None:
         self.trimmed_before = before

@@ -74,8 +74,15 @@ async def test_in_a_demo_every_visitor_may_break_and_repair(api: RunningApi, scr
     async def faults() -> object:
         return (await api.get("/simulator/faults"))["items"]
 
-    assert await until(faults) == [
-        {"asset": "pump-101", "fault": "bearing-wear", "name": {"sv": "Lagerslitage", "en": "Bearing wear"}, "active": False}
+    known = {
+        "fault": "bearing-wear",
+        "name": {"sv": "Lagerskada", "en": "Bearing wear"},
+        "description": {"sv": "Det skakar.", "en": "It shakes."},
+        "active": False,
+    }
+    assert await until(faults) == [{"asset": "pump-101", **known}]
+    assert (await api.get("/simulator/machines"))["items"] == [
+        {"asset": "pump-101", "name": {"sv": "Pump", "en": "Pump"}, "recipes": ["day", "boost"], "faults": [known]}
     ]
     assert (await api.client.post("/api/v1/simulator/faults", json=fault)).status_code == 202
     assert (await api.client.delete("/api/v1/simulator/faults/pump-101")).status_code == 202
@@ -84,6 +91,29 @@ async def test_in_a_demo_every_visitor_may_break_and_repair(api: RunningApi, scr
     assert {key: sent[key] for key in fault} == fault
     for wrong in ({"asset": "pump-9"}, {"fault": "rust"}):
         assert (await api.client.post("/api/v1/simulator/faults", json={**fault, **wrong})).status_code == 404
+
+
+async def test_a_visitor_may_ask_for_a_job_and_a_story(api: RunningApi, scripted_edge: ScriptedEdge) -> None:
+    scripted_edge.publish_catalogue()
+
+    async def scenarios() -> list[dict[str, object]]:
+        return (await api.get("/simulator/scenarios"))["items"]
+
+    (week,) = await until(scenarios)
+    assert (week["scenario"], week["active"]) == ("week", True)
+    for path, body in (("jobs", {"asset": "pump-101", "recipe": "boost"}), ("scenarios", {"scenario": "week"})):
+        answer = await api.client.post(f"/api/v1/simulator/{path}", json=body)
+        assert answer.status_code == 202
+        verb, sent = scripted_edge.simulator_commands.pop()
+        assert verb == path.removesuffix("s")
+        assert body.items() <= sent.items()
+        assert sent["command_id"] == answer.json()["command_id"]
+    assert (await api.client.delete("/api/v1/simulator/scenarios")).status_code == 202
+    assert scripted_edge.simulator_commands.pop()[1]["scenario"] == ""
+    recipe = await api.client.post("/api/v1/simulator/jobs", json={"asset": "pump-101", "recipe": "night"})
+    assert (recipe.status_code, recipe.json()["detail"]) == (404, "'pump-101' has no recipe 'night'; possible: day, boost")
+    story = await api.client.post("/api/v1/simulator/scenarios", json={"scenario": "saga"})
+    assert (story.status_code, story.json()["detail"]) == (404, "there is no scenario 'saga'; possible: week")
 
 
 async def test_elsewhere_the_simulator_needs_the_operator(
