@@ -16,6 +16,7 @@ from edge.contracts.errors import KullagerError, RecordingError
 from edge.contracts.plant import Plant
 from edge.contracts.plant_file import load_plant
 from edge.formats.recording import read_csv, write_csv
+from edge.formats.waveform_recording import read_waveforms
 from simulator.fleet_file import MOST_MACHINES, fleet_file
 from simulator.scenario import shipped
 
@@ -60,6 +61,14 @@ def _parser() -> argparse.ArgumentParser:
         "--wait-for-subscriber",
         action="store_true",
         help="begin when all OPC UA nodes of the asset are subscribed to, and somebody takes its MQTT messages",
+    )
+    again.add_argument(
+        "--waveform",
+        type=_waveform,
+        action="append",
+        default=[],
+        metavar="NAME=FILE.npz",
+        help="the recorded blocks of a fast signal of the asset, such as acceleration=blocks.npz; repeatable",
     )
     again.add_argument("--exit", action="store_true", help="end after the last row; otherwise its values stay up")
     again.set_defaults(verb=_replay)
@@ -118,6 +127,7 @@ def _run(options: argparse.Namespace) -> int:
 def _replay(options: argparse.Namespace) -> int:
     plant = load_plant(options.plant, os.environ)
     recording = read_csv(options.file, plant, _asset(options, plant))
+    waveforms = [read_waveforms(path, plant, recording.asset, name) for name, path in options.waveform]
     from simulator import replay
 
     how = replay.ReplayOptions(
@@ -127,7 +137,7 @@ def _replay(options: argparse.Namespace) -> int:
         wait_for_subscriber=options.wait_for_subscriber,
         leave=options.exit,
     )
-    return asyncio.run(_until_stopped(replay.replay(plant, os.environ, recording, how)))
+    return asyncio.run(_until_stopped(replay.replay(plant, os.environ, recording, how, waveforms)))
 
 
 def _record(options: argparse.Namespace) -> int:
@@ -177,6 +187,13 @@ def _plant_of(options: argparse.Namespace) -> Plant:
         path = Path(folder) / "fleet.toml"
         path.write_text(fleet_file(options.plant, options.machines), encoding="utf-8")
         return load_plant(path, os.environ)
+
+
+def _waveform(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    if not name or not path:
+        raise argparse.ArgumentTypeError(f"'{text}' should be a waveform of the plant file and a file: acceleration=blocks.npz")
+    return name, Path(path)
 
 
 def _machines(text: str) -> dict[str, int]:

@@ -119,7 +119,14 @@ class MqttPublisher:
         With `until_subscribed` a message that nobody wanted is sent again until somebody does. Only MQTT 5 can tell;
         over MQTT 3.1.1 every message counts as wanted.
         """
-        self._unsent.extend(self._encode(row))
+        await self._deliver(self._encode(row), until_subscribed)
+
+    async def deliver_waveform(self, topic: str, block: WaveformBlock, *, until_subscribed: bool = False) -> None:
+        """Publish a block of a fast signal as `deliver` does a row."""
+        await self._deliver([(topic, waveform_message(block))], until_subscribed)
+
+    async def _deliver(self, messages: list[tuple[str, bytes]], until_subscribed: bool) -> None:
+        self._unsent.extend(messages)
         while self._unsent or self._in_flight:
             self._progress.clear()
             while self._connected and self._unsent:

@@ -1,18 +1,21 @@
 """A recording, streamed as if its machine were there: every row once, in order, over all protocols side by side."""
 
 import asyncio
+import heapq
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from edge.contracts.command import Catalogue, CatalogueAsset
-from edge.contracts.plant import Plant
+from edge.contracts.plant import Plant, Waveform
+from edge.contracts.sample_batch import WaveformBlock
 from edge.contracts.truth import Truth
 from edge.formats.recording import Recording
+from edge.formats.waveform_recording import WaveformRecording
 from simulator.site import CommandRefused, Range, Row
 from simulator.stage import open_stage
 
@@ -98,25 +101,54 @@ def rows(recording: Recording, shift: int = 0) -> Iterator[Row]:
         yield Row(asset=recording.asset, time=time_ns + shift, values=values)
 
 
-async def replay(plant: Plant, environ: Mapping[str, str], recording: Recording, options: ReplayOptions) -> None:
-    """Stream `recording` until its end and then keep its last values up, until cancelled."""
-    period = round(plant.assets[recording.asset].period_s * 1e9)
-    length = int(recording.time[-1] - recording.time[0]) + period
+def blocks(recording: WaveformRecording, waveform: Waveform, shift: int = 0) -> Iterator["Entry"]:
+    """The blocks of a fast signal in the order of the file, `shift` [ns] later than recorded."""
+    for time_ns, points in zip(recording.time.tolist(), recording.points, strict=True):
+        yield waveform, WaveformBlock(signal=0, time=time_ns + shift, rate_hz=recording.rate_hz, points=points)
+
+
+# what a replay streams: a row, or a block of a fast signal
+Entry = Row | tuple[Waveform, WaveformBlock]
+
+
+def _time(entry: Entry) -> int:
+    return entry.time if isinstance(entry, Row) else entry[1].time
+
+
+async def replay(
+    plant: Plant,
+    environ: Mapping[str, str],
+    recording: Recording,
+    options: ReplayOptions,
+    waveforms: Sequence[WaveformRecording] = (),
+) -> None:
+    """Stream `recording`, and fast signals beside it, until the end and then keep its last values up, until cancelled."""
+    settings = plant.assets[recording.asset]
+    period = round(settings.period_s * 1e9)
+    times = [recording.time, *(each.time for each in waveforms)]
+    begin = min(int(time[0]) for time in times)
+    length = max(int(time[-1]) for time in times) - begin + period
     async with open_stage(plant, ReplayedSite(plant, recording), environ) as stage:
         if options.wait_for_subscriber:
             await stage.wait_for_subscriber(recording.asset)
         logger.info("replaying %d rows of %s", len(recording), recording.path)
         # at the machine's own pace a row's time is now, so the first waits for the next whole period
-        shift = -(-time.time_ns() // period) * period - int(recording.time[0]) if options.now else 0
-        first = int(recording.time[0]) + shift
+        shift = -(-time.time_ns() // period) * period - begin if options.now else 0
+        first = begin + shift
         began = time.monotonic() + ((first - time.time_ns()) / 1e9 if options.now else 0.0)
         turn = 0
         while turn == 0 or options.loop:
-            for row in rows(recording, shift + turn * length):
+            later = shift + turn * length
+            streams: list[Iterator[Entry]] = [rows(recording, later)]
+            streams += [blocks(each, settings.waveforms[each.waveform], later) for each in waveforms]
+            for entry in heapq.merge(*streams, key=_time):
                 if options.speed is not None:
-                    await asyncio.sleep(began + (row.time - first) / 1e9 / options.speed - time.monotonic())
+                    await asyncio.sleep(began + (_time(entry) - first) / 1e9 / options.speed - time.monotonic())
                 waited = time.monotonic()
-                await stage.deliver(row, wait_for_subscriber=options.wait_for_subscriber)
+                if isinstance(entry, Row):
+                    await stage.deliver(entry, wait_for_subscriber=options.wait_for_subscriber)
+                else:
+                    await stage.deliver_waveform(*entry, wait_for_subscriber=options.wait_for_subscriber)
                 # what a subscriber or a broker kept waiting is not made up for in a rush
                 waited = time.monotonic() - waited
                 began += waited if waited > LONGEST_RUSH_S else 0.0

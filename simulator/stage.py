@@ -34,14 +34,10 @@ class Stage:
 
     async def show_waveform(self, waveform: Waveform, block: WaveformBlock) -> None:
         """One block of a fast signal: waits for nobody."""
-        if waveform.node is not None:
-            for server in self.servers:
-                if server.source == waveform.source:
-                    await server.write_waveform(waveform.node, block.time, block.points)
-        else:
-            for publisher in self.publishers:
-                if isinstance(publisher, MqttPublisher) and publisher.source == waveform.source:
-                    publisher.publish_waveform(str(waveform.topic), block)
+        for server in self._servers_of(waveform):
+            await server.write_waveform(str(waveform.node), block.time, block.points)
+        for publisher in self._publishers_of(waveform):
+            publisher.publish_waveform(str(waveform.topic), block)
 
     async def deliver(self, row: Row, *, wait_for_subscriber: bool = False) -> None:
         """One row of a replay: waits until every subscriber can take it and every broker has it.
@@ -56,6 +52,14 @@ class Stage:
         for publisher in self.publishers:
             await publisher.deliver(row, until_subscribed=wait_for_subscriber)
 
+    async def deliver_waveform(self, waveform: Waveform, block: WaveformBlock, *, wait_for_subscriber: bool = False) -> None:
+        """One block of a replay: waits as `deliver` does."""
+        for server in self._servers_of(waveform):
+            await server.wait_for_room()
+            await server.write_waveform(str(waveform.node), block.time, block.points)
+        for publisher in self._publishers_of(waveform):
+            await publisher.deliver_waveform(str(waveform.topic), block, until_subscribed=wait_for_subscriber)
+
     async def wait_for_subscriber(self, asset: str) -> None:
         """Wait until all OPC UA nodes of `asset` are subscribed to."""
         if all(server.subscribed(asset) for server in self.servers):
@@ -67,6 +71,16 @@ class Stage:
     async def wait_until_fetched(self) -> None:
         for server in self.servers:
             await server.wait_until_fetched()
+
+    def _servers_of(self, waveform: Waveform) -> list[OpcuaServer]:
+        return [server for server in self.servers if waveform.node is not None and server.source == waveform.source]
+
+    def _publishers_of(self, waveform: Waveform) -> list[MqttPublisher]:
+        return [
+            publisher
+            for publisher in self.publishers
+            if waveform.node is None and isinstance(publisher, MqttPublisher) and publisher.source == waveform.source
+        ]
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,14 @@ from edge.contracts.sample_batch import TextTable
 from edge.formats.json_message import format_time, parse_time
 from edge.formats.recording import Recording, read_csv
 from edge.formats.signal_json import SignalTopics
+from edge.formats.waveform_recording import WaveformRecording
 from edge.mqtt_connection import MqttConnection
 from simulator.replay import ReplayOptions, replay, rows
 from tests.simulator.clients import ENVIRON, MqttWatcher, OpcuaWatcher, connected, in_background, until, watching
 
 URI = "urn:kullager:simulator"
 START = 1_583_750_073_000_000_000
+CASE = Path(__file__).parents[1] / "cases/pump/plant.toml"
 SKAB = Path(__file__).parents[3] / "shared/data/skab/valve1/1.csv"
 WAIT = ReplayOptions(speed=60.0, wait_for_subscriber=True)
 
@@ -210,3 +212,51 @@ def test_rows_carry_texts_by_name(plant: Plant) -> None:
     first, second = rows(made, shift=5)
     assert (first.time, first.values) == (5, {"recipe": "shaft-80"})
     assert second.values["recipe"] != second.values["recipe"], "an empty cell stays no sample"
+
+
+async def test_fast_signals_come_beside_the_rows(free_port: Callable[[], int], mosquitto: Any, tmp_path: Path) -> None:
+    text = CASE.read_text(encoding="utf-8").replace("127.0.0.1:4840", f"127.0.0.1:{free_port()}")
+    text = text.replace("127.0.0.1:1883", f"127.0.0.1:{mosquitto.port}")
+    fast = 'unit = "m/s2", points = 256, rate_hz = 12800.0, every_s = 1.0'
+    near = f'near = {{ {fast}, source = "plc", node = "nsu={URI};s=pump-101.near" }}'
+    far = f'far = {{ {fast}, source = "broker", topic = "fast/pump-101" }}'
+    (tmp_path / "plant.toml").write_text(f"{text}\n[assets.pump-101.waveforms]\n{near}\n{far}\n", encoding="utf-8")
+    plant = load_plant(tmp_path / "plant.toml")
+    rng = np.random.default_rng(1)
+    waveforms = [
+        WaveformRecording(
+            asset="pump-101",
+            waveform=name,
+            time=START + offset + np.arange(8, dtype=np.int64) * 1_000_000_000,
+            points=rng.normal(size=(8, 256)).astype(np.float32),
+            rate_hz=12800.0,
+            unit="m/s2",
+        )
+        for name, offset in (("near", 0), ("far", 250_000_000))
+    ]
+    made, plc = recording(plant, 8), plant.sources["plc"].url
+    options = ReplayOptions(speed=20.0, wait_for_subscriber=True)
+    async with (
+        watching(mosquitto.url, "plant/#", "fast/#") as (_, heard),
+        in_background(replay(plant, ENVIRON, made, options, waveforms)),
+        connected(plc) as client,
+    ):
+        watcher = OpcuaWatcher()
+        index = await client.get_namespace_index(URI)
+        await watcher.subscribe(client, [client.get_node(ua.NodeId("pump-101.near", index))], queue=20)
+        opcua = await subscribe(client, plant, "pump-101", 20)
+        await complete(plant, made, opcua, heard)
+        await until(lambda: len(heard.on("fast/pump-101")) == 8, "the blocks of the broker")
+
+        def seen() -> list[Any]:
+            return [
+                value for value in watcher.seen.get("pump-101.near", []) if value.Value.Value and value.StatusCode.is_good()
+            ]
+
+        await until(lambda: len(seen()) >= 8, "the blocks of the server")
+    np.testing.assert_array_equal(np.array([value.Value.Value for value in seen()], np.float32), waveforms[0].points)
+    told = [json.loads(message.payload) for message in heard.on("fast/pump-101")]
+    np.testing.assert_allclose([body["points"] for body in told], waveforms[1].points, rtol=1e-6)
+    assert [parse_time(body["time"]) for body in told] == waveforms[1].time.tolist()
+    of_both = [message.topic for message in heard.messages]
+    assert of_both == ["plant/hall-1/pump-101", "fast/pump-101"] * 8, "blocks come when their time has come"

@@ -110,5 +110,6 @@ export interface CatalogueFault {
   asset: string;
   fault: string;
   name: Bilingual;
+  description: Bilingual | null;
   active: boolean;
 }
