@@ -6,6 +6,11 @@ from typing import Final
 from simulator.machines.compressor import Compressor
 from simulator.machines.machine import Machine
 from simulator.machines.pump import Pump
+from simulator.machines.robot import Robot
 from simulator.randomness import Draws
 
-MACHINES: Final[Mapping[str, Callable[[Draws], Machine]]] = {"pump": Pump, "compressor": Compressor}
+MACHINES: Final[Mapping[str, Callable[[Draws], Machine]]] = {
+    "pump": Pump,
+    "compressor": Compressor,
+    "robot": Robot,
+}
