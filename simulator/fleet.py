@@ -29,11 +29,11 @@ class Fleet:
     """
 
     def __init__(self, machine_class: str, lanes: Sequence[Lane], seed: int) -> None:
-        shifts = [lane.shift for lane in lanes]
+        shifts, start_s = [lane.shift for lane in lanes], [lane.start_s for lane in lanes]
 
         def draws(part: int) -> Draws:
             # one stream of randomness per part, so that a further sensor does not change the physics
-            return Draws([seed_of(seed, lane.asset, part) for lane in lanes], shifts)
+            return Draws([seed_of(seed, lane.asset, part) for lane in lanes], shifts, start_s)
 
         self.lanes = tuple(lanes)
         self.machine = MACHINES[machine_class](draws(0))

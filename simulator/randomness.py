@@ -39,15 +39,22 @@ class Draws:
     """The randomness of one part (physics, sensors, …) of n machines; `seeds` has one tuple for each machine.
 
     What is asked for in the same order is the same for the same seed, whatever machines stand beside. `shifts` numbers
-    the stretches of time when one machine's are simulated side by side: traits are the machine's, the rest the shift's.
+    the stretches of time when one machine's are simulated side by side: traits are the machine's, the rest the shift's;
+    `start_s` says at which machine time each begins [s].
 
     >>> one, two = Draws([(1, 7)]), Draws([(1, 3), (1, 7)])
     >>> bool(one.normals(2).next()[0, 0] == two.normals(2).next()[0, 1])
     True
     """
 
-    def __init__(self, seeds: Sequence[tuple[int, ...]], shifts: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        seeds: Sequence[tuple[int, ...]],
+        shifts: Sequence[int] | None = None,
+        start_s: Sequence[float] | None = None,
+    ) -> None:
         self._seeds = tuple(seeds)
+        self.start_s: Floats = np.array(start_s if start_s is not None else [0.0] * len(self._seeds), np.float64)
         self._shifts = tuple(shifts) if shifts is not None else (0,) * len(self._seeds)
         self._given = 0
 

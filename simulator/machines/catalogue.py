@@ -7,10 +7,12 @@ from simulator.machines.compressor import Compressor
 from simulator.machines.machine import Machine
 from simulator.machines.pump import Pump
 from simulator.machines.robot import Robot
+from simulator.machines.spindle import Spindle
 from simulator.randomness import Draws
 
 MACHINES: Final[Mapping[str, Callable[[Draws], Machine]]] = {
     "pump": Pump,
+    "spindle": Spindle,
     "compressor": Compressor,
     "robot": Robot,
 }

@@ -45,7 +45,7 @@ class Jobs:
         self.state = np.full(n, RUNNING, np.int64)
         self._until_s = np.zeros(n)
         self._asked: list[int | None] = [None] * n
-        self.time_s = np.zeros(n)
+        self.time_s = draws.start_s.copy()
         for machine in range(n):
             self._take(machine)
 
