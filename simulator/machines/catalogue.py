@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from simulator.machines.compressor import Compressor
+from simulator.machines.furnace import Furnace
 from simulator.machines.machine import Machine
 from simulator.machines.pump import Pump
 from simulator.machines.robot import Robot
@@ -15,4 +16,5 @@ MACHINES: Final[Mapping[str, Callable[[Draws], Machine]]] = {
     "spindle": Spindle,
     "compressor": Compressor,
     "robot": Robot,
+    "furnace": Furnace,
 }
