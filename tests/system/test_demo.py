@@ -45,7 +45,7 @@ class Demo:
     def newest(self) -> str:
         """The time of the pump's newest score, empty while there is none."""
         try:
-            (asset,) = httpx.get(f"http://127.0.0.1:{self.page}/api/v1/assets", timeout=5).json()["items"]
+            asset, *_ = httpx.get(f"http://127.0.0.1:{self.page}/api/v1/assets", timeout=5).json()["items"]
         except (httpx.TransportError, ValueError, KeyError):
             return ""
         latest = asset["latest"] or {}
