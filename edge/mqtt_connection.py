@@ -13,7 +13,9 @@ event loop through one queue, with one wake-up however many wait. QoS is 1 where
 """
 
 import asyncio
+import contextlib
 import logging
+import socket
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -137,6 +139,12 @@ class MqttConnection:
             return None
         sent = client.publish(topic, payload, qos=qos, retain=retain)
         return sent.mid if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
+
+    def cut(self) -> None:
+        """Break the connection without a word, as a network does. It is made anew."""
+        if self._client is not None and isinstance(link := self._client.socket(), socket.socket):
+            with contextlib.suppress(OSError):  # broken already
+                link.shutdown(socket.SHUT_RDWR)
 
     # -- the one owner of reconnection
 

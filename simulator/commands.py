@@ -4,7 +4,7 @@ import logging
 from collections import Counter, OrderedDict
 from typing import Final
 
-from edge.contracts.command import InjectCommand, JobCommand, RepairCommand, Reply, ScenarioCommand
+from edge.contracts.command import ChaosCommand, InjectCommand, JobCommand, RepairCommand, Reply, ScenarioCommand
 from edge.contracts.errors import MessageError
 from edge.contracts.topics import Topics
 from edge.formats.json_message import decode_fields, load_object
@@ -12,7 +12,7 @@ from simulator.site import CommandRefused, Site
 
 logger = logging.getLogger(__name__)
 
-VERBS: Final = ("inject", "repair", "job", "scenario")
+VERBS: Final = ("inject", "repair", "job", "scenario", "chaos")
 REMEMBERED: Final = 1000
 LONGEST_ID: Final = 128
 
@@ -79,6 +79,10 @@ class Commands:
             scenario = decode_fields(ScenarioCommand, body, topic)
             self._site.play(scenario.scenario)
             logger.info("scenario %s (%s)", scenario.scenario or "ended", scenario.by)
+        elif topic == self._topics.simulator_command("chaos"):
+            chaos = decode_fields(ChaosCommand, body, topic)
+            self._site.disturb(chaos.kind, chaos.source, chaos.for_s, chaos.amount)
+            logger.info("%s at %s (%s)", chaos.kind, chaos.source or "every source", chaos.by)
         else:
             raise CommandRefused(f"{topic}: the simulator knows {', '.join(VERBS)}")
 

@@ -25,7 +25,7 @@ async def run(
     for asset in site.missing:
         logger.warning("%s is not simulated: there is no machine of class '%s'", asset, plant.assets[asset].asset_class)
     longest_period_s = max(plant.assets[asset].period_s for asset in site.assets)
-    async with open_stage(plant, site, environ, sparkplug=sparkplug) as stage:
+    async with open_stage(plant, site, environ, sparkplug=sparkplug, disturbances=site.disturbances) as stage:
         began, first = time.time_ns(), time.time_ns()
         rows = site.rows(first)
         while True:

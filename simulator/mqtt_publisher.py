@@ -6,6 +6,8 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import cycle
 from typing import Final, Self
 
 from edge.contracts.command import Catalogue
@@ -15,6 +17,7 @@ from edge.contracts.sample_batch import WaveformBlock
 from edge.formats.json_message import encode
 from edge.formats.signal_json import SignalMessages, waveform_message
 from edge.mqtt_connection import Connected, Lost, Message, MqttConnection, Published, Will
+from simulator.chaos import ChaosKind, Disturbance, Disturbances
 from simulator.commands import Commands
 from simulator.site import Row, Site
 
@@ -22,6 +25,18 @@ logger = logging.getLogger(__name__)
 
 ASK_AGAIN_S: Final = 0.2
 TRUTH_EVERY_NS: Final = 10_000_000_000
+POLL_S: Final = 0.05
+# what a broken device sends: nothing, no text, no JSON, the wrong types, no numbers, too much
+GARBAGE: Final = (
+    b"",
+    b"\xff\xfe\x00\x80\xc3\x28",
+    b"{not json",
+    b"[1, 2, 3]",
+    b'{"time": "yesterday", "vibration": "high", "bearing_temperature": null}',
+    b'{"time": "2026-01-01T00:00:00Z", "vibration": NaN, "bearing_temperature": 1e999}',
+    b'{"vibration": {"value": 1.0}, "time": 12}',
+    b'{"x": "' + b"x" * 300_000 + b'"}',
+)
 
 
 class MqttPublisher:
@@ -31,7 +46,14 @@ class MqttPublisher:
     happens while the broker is away is gone, as with a real sensor. `deliver` is for replays: it waits for the broker.
     """
 
-    def __init__(self, plant: Plant, source_name: str, site: Site, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        plant: Plant,
+        source_name: str,
+        site: Site,
+        environ: Mapping[str, str],
+        disturbances: Disturbances | None = None,
+    ) -> None:
         source = plant.sources[source_name]
         if not isinstance(source, MqttSource):
             raise TypeError(f"'{source_name}' is no MQTT source")
@@ -39,6 +61,11 @@ class MqttPublisher:
         self._site, self._topics = site, plant.topics
         self._messages = {asset: SignalMessages(plant, asset, source_name) for asset in site.assets}
         self._commands = Commands(site, plant.topics) if plant.results_source[0] == source_name else None
+        self._disturbances = disturbances or Disturbances(plant)
+        # what chaos holds back, with the time of the clock when it may go, and how many have been late [s]
+        self._held: list[tuple[float, str, bytes]] = []
+        self._late = 0
+        self._garbage = cycle(GARBAGE)
         self._shown = -1
         # for each asset when its truth was told last, and what was active then
         self._told: dict[str, tuple[int, tuple[str, ...]]] = {}
@@ -94,15 +121,56 @@ class MqttPublisher:
 
     def publish(self, row: Row) -> None:
         """Hand a row's messages over, without waiting; they are lost while the broker is away."""
-        for topic, payload in self._encode(row):
-            if self._connection.publish(topic, payload) is None:
-                self._missed += 1
+        jump = self._active(ChaosKind.CLOCK_JUMP)
+        shown = row if jump is None else replace(row, time=row.time + round(jump.amount * 1e9))
+        for topic, payload in self._encode(shown):
+            self._send(topic, payload)
         self._tell_truth(row)
 
     def publish_waveform(self, topic: str, block: WaveformBlock) -> None:
         """Hand a block of a fast signal over, without waiting."""
-        if self._connection.publish(topic, waveform_message(block)) is None:
+        self._send(topic, waveform_message(block))
+
+    async def disturb(self) -> None:
+        """Do to this publisher what is wrong with its source, for ever: run this in a task beside the rows."""
+        dropped: Disturbance | None = None
+        while True:
+            drop = self._active(ChaosKind.DROPPED_CONNECTION)
+            if drop is not None and drop is not dropped:
+                self._connection.cut()
+            dropped = drop
+            now = time.monotonic()
+            if not self._active(ChaosKind.BURST):
+                due = [entry for entry in self._held if entry[0] <= now]
+                self._held = [entry for entry in self._held if entry[0] > now]
+                for _, topic, payload in sorted(due, key=lambda entry: entry[0]):
+                    self._publish(topic, payload)
+            await asyncio.sleep(POLL_S)
+
+    def _send(self, topic: str, payload: bytes) -> None:
+        """Publish what a sensor says, or what chaos makes of it."""
+        if self._active(ChaosKind.HALF_OPEN):
+            return
+        if self._active(ChaosKind.GARBAGE):
+            self._publish(topic, next(self._garbage))
+        late = self._active(ChaosKind.LATE)
+        for _ in range(2 if self._active(ChaosKind.DUPLICATES) else 1):
+            if late is not None:
+                self._late += 1
+                # evenly spread, and the same each time: multiples of the golden ratio
+                wait_s = abs(late.amount) * (self._late * 0.6180339887 % 1.0)
+                self._held.append((time.monotonic() + wait_s, topic, payload))
+            elif self._active(ChaosKind.BURST):
+                self._held.append((time.monotonic(), topic, payload))
+            else:
+                self._publish(topic, payload)
+
+    def _publish(self, topic: str, payload: bytes) -> None:
+        if self._connection.publish(topic, payload) is None:
             self._missed += 1
+
+    def _active(self, kind: ChaosKind) -> Disturbance | None:
+        return self._disturbances.active(self.source, kind)
 
     def _tell_truth(self, row: Row) -> None:
         if self._commands is None or (truth := self._site.truth(row.asset, row.time)) is None:

@@ -22,7 +22,9 @@ from simulator.stage import open_stage
 logger = logging.getLogger(__name__)
 
 LONGEST_RUSH_S: Final = 1.0
-REFUSAL: Final = "the simulator replays a recording; faults, jobs and scenarios need the machines of `python -m simulator run`"
+REFUSAL: Final = (
+    "the simulator replays a recording; faults, jobs, scenarios and chaos need the machines of `python -m simulator run`"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,9 @@ class ReplayedSite:
         raise CommandRefused(REFUSAL)
 
     def play(self, scenario: str) -> None:
+        raise CommandRefused(REFUSAL)
+
+    def disturb(self, kind: str, source: str, for_s: float | None, amount: float | None) -> None:
         raise CommandRefused(REFUSAL)
 
 

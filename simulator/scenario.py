@@ -23,6 +23,7 @@ from simulator.sensors import SensorFaultKind
 
 FOLDER: Final = Path(__file__).parent / "scenarios"
 _STRICT = ConfigDict(extra="forbid")
+ONE_OF: Final = ("fault", "repair", "recipe", "sensor", "chaos")
 Severity = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -41,18 +42,33 @@ class SensorEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChaosEvent:
+    """The network misbehaves: `kind` as in `simulator.chaos.ChaosKind`, at `source`, or wherever there is such a thing."""
+
+    __pydantic_config__ = _STRICT
+    kind: str
+    source: str = ""
+    for_s: Positive | None = None
+    amount: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One entry of `[[events]]`: `at_min` after the start, on `machine` (a class or an asset), just one of the rest."""
+    """One entry of `[[events]]`: `at_min` after the start, on `machine` (a class or an asset), just one of the rest.
+
+    Chaos has no machine: it comes to a source of the plant file.
+    """
 
     __pydantic_config__ = _STRICT
     at_min: NotNegative
-    machine: str
+    machine: str = ""
     fault: str | None = None
     severity: Severity = 1.0
     over_min: NotNegative = 1.0
     repair: Literal[True] | None = None
     recipe: str | None = None
     sensor: SensorEvent | None = None
+    chaos: ChaosEvent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +118,12 @@ class Job:
     recipe: str
 
 
-Action = Injection | Repair | Job | SensorEvent
+Action = Injection | Repair | Job | SensorEvent | ChaosEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """`action` comes to `asset`, `at_s` after the start [s]."""
+    """`action` comes to `asset`, `at_s` after the start [s]; chaos comes to no asset, and has an empty one."""
 
     at_s: float
     asset: str
@@ -159,7 +175,7 @@ def _scripted(scenario: Scenario, assets: Mapping[str, str]) -> Iterator[Happeni
     once = [
         Happening(at_s=event.at_min * 60.0, asset=asset, action=_action(event))
         for event in sorted(scenario.events, key=lambda event: event.at_min)
-        for asset in _meant(event.machine, assets)
+        for asset in ([""] if event.chaos is not None else _meant(event.machine, assets))
     ]
     start_s = 0.0
     while once:
@@ -185,7 +201,7 @@ def _action(event: Event) -> Action:
         return Injection(fault=event.fault, severity=event.severity, over_s=event.over_min * 60.0)
     if event.recipe is not None:
         return Job(recipe=event.recipe)
-    return event.sensor if event.sensor is not None else Repair()
+    return event.chaos or event.sensor or Repair()
 
 
 def faults_of(scenario: Scenario, possible: Mapping[str, tuple[set[str], set[str], set[str]]]) -> list[str]:
@@ -199,17 +215,21 @@ def faults_of(scenario: Scenario, possible: Mapping[str, tuple[set[str], set[str
         *(("lives", number, life) for number, life in enumerate(scenario.lives)),
     ]
     for where, number, entry in entries:
+        if isinstance(entry, Event):
+            given = [key for key in ONE_OF if getattr(entry, key) is not None]
+            if len(given) != 1:
+                wrong.append(f"{where}.{number}: should have one of {', '.join(ONE_OF)}; it has {given or 'none'}")
+            if (entry.chaos is None) == (entry.machine == ""):
+                should = "is missing; it should be a class or an asset" if entry.chaos is None else "has no place beside chaos"
+                wrong.append(f"{where}.{number}.machine: {should}")
+        if isinstance(entry, Event) and scenario.repeat_min is not None and entry.at_min >= scenario.repeat_min:
+            wrong.append(f"{where}.{number}.at_min: {entry.at_min:g} should be before repeat_min, {scenario.repeat_min:g}")
         if entry.machine not in possible:
             continue
         faults, recipes, signals = possible[entry.machine]
-        if isinstance(entry, Event) and scenario.repeat_min is not None and entry.at_min >= scenario.repeat_min:
-            wrong.append(f"{where}.{number}.at_min: {entry.at_min:g} should be before repeat_min, {scenario.repeat_min:g}")
         asked: list[tuple[str, Any, set[str]]] = [("fault", entry.fault, faults)]
         if isinstance(entry, Event):
             asked += [("recipe", entry.recipe, recipes), ("sensor.signal", entry.sensor and entry.sensor.signal, signals)]
-            given = [key for key in ("fault", "repair", "recipe", "sensor") if getattr(entry, key) is not None]
-            if len(given) != 1:
-                wrong.append(f"{where}.{number}: should have one of fault, repair, recipe, sensor; it has {given or 'none'}")
         wrong += [
             f"{where}.{number}.{key}: '{entry.machine}' has no '{name}'; possible: {', '.join(sorted(known))}"
             for key, name, known in asked

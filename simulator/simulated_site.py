@@ -10,9 +10,11 @@ from edge.contracts.command import Catalogue, CatalogueAsset, CatalogueFault, Ca
 from edge.contracts.errors import KullagerError
 from edge.contracts.plant import Plant
 from edge.contracts.truth import Truth
+from simulator.chaos import Disturbances
 from simulator.fleet import Fleet, Lane
 from simulator.machines.catalogue import MACHINES
 from simulator.scenario import (
+    ChaosEvent,
     Happening,
     Injection,
     Job,
@@ -58,13 +60,18 @@ class SimulatedSite:
         self._story: Iterator[Happening] = iter(())
         self._next: Happening | None = None
         self._began_s = self._time_s = 0.0
-        self.changes = 0
+        self.disturbances = Disturbances(plant)
+        self._changes = 0
         if scenario:
             self._begin(scenario, load_scenario(scenario))
 
     @property
     def assets(self) -> tuple[str, ...]:
         return tuple(self._place)
+
+    @property
+    def changes(self) -> int:
+        return self._changes + self.disturbances.changes
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -131,7 +138,7 @@ class SimulatedSite:
             CatalogueScenario(scenario=name, name=scenario.name, description=scenario.description, active=name == self.scenario)
             for name, scenario in _SHIPPED.items()
         )
-        return Catalogue(time=time, assets=tuple(assets), scenarios=scenarios)
+        return Catalogue(time=time, assets=tuple(assets), scenarios=scenarios, chaos=self.disturbances.catalogue())
 
     def inject(self, asset: str, fault: str, severity: float, over_s: float) -> None:
         fleet, machine = self.place(asset)
@@ -143,12 +150,12 @@ class SimulatedSite:
         if not (math.isfinite(over_s) and 0.0 <= over_s <= LONGEST_GROWTH_S):
             raise CommandRefused(f"over_s {over_s!r} should lie between 0 and {LONGEST_GROWTH_S:.0f} s")
         fleet.faults.inject(machine, fault, severity=severity, over_s=over_s, at_s=float(fleet.time_s[machine]))
-        self.changes += 1
+        self._changes += 1
 
     def repair(self, asset: str) -> None:
         fleet, machine = self.place(asset)
         fleet.repair(machine)
-        self.changes += 1
+        self._changes += 1
 
     def start_job(self, asset: str, recipe: str) -> None:
         fleet, machine = self.place(asset)
@@ -158,13 +165,16 @@ class SimulatedSite:
         fleet.machine.start_job(machine, recipes.index(recipe))
 
     def play(self, scenario: str) -> None:
-        self.changes += 1
+        self._changes += 1
         if not scenario:
             self.scenario, self._story, self._next = "", iter(()), None
         elif scenario not in _SHIPPED:
             raise CommandRefused(f"there is no scenario '{scenario}'; possible: {', '.join(_SHIPPED)}")
         else:
             self._begin(scenario, _SHIPPED[scenario])
+
+    def disturb(self, kind: str, source: str, for_s: float | None, amount: float | None) -> None:
+        self.disturbances.begin(kind, source, for_s, amount)
 
     def _begin(self, name: str, scenario: Scenario) -> None:
         check_scenario(name, scenario, self._plant, self._place)
@@ -175,11 +185,15 @@ class SimulatedSite:
     def _happen(self) -> None:
         """Do what the scenario has for the time until now."""
         while self._next is not None and self._began_s + self._next.at_s <= self._time_s:
-            fleet, machine = self._place[self._next.asset]
-            happen(fleet, machine, self._next, float(fleet.time_s[machine]))
-            logger.info("%s: %s (scenario %s)", self._next.asset, self._next.action, self.scenario)
+            if isinstance(chaos := self._next.action, ChaosEvent):
+                if self.disturbances.meant(chaos.kind, chaos.source):
+                    self.disturb(chaos.kind, chaos.source, chaos.for_s, chaos.amount)
+            else:
+                fleet, machine = self._place[self._next.asset]
+                happen(fleet, machine, self._next, float(fleet.time_s[machine]))
+            logger.info("%s: %s (scenario %s)", self._next.asset or "network", self._next.action, self.scenario)
             self._next = next(self._story, None)
-            self.changes += 1
+            self._changes += 1
 
 
 _SHIPPED: Final[dict[str, Scenario]] = {name: load_scenario(name) for name in shipped()}
@@ -216,5 +230,14 @@ def check_scenario(name: str, scenario: Scenario, plant: Plant, places: Mapping[
         machine = fleet.machine
         has = ({fault.id for fault in machine.faults}, set(machine.texts.get("recipe", ())), set(machine.sensors))
         possible[asset] = possible[plant.assets[asset].asset_class] = has
-    if wrong := faults_of(scenario, possible):
+    disturbances = Disturbances(plant)
+    wrong = faults_of(scenario, possible)
+    for number, event in enumerate(scenario.events):
+        if event.chaos is not None:
+            try:
+                if disturbances.meant(event.chaos.kind, event.chaos.source):
+                    disturbances.begin(event.chaos.kind, event.chaos.source, event.chaos.for_s, event.chaos.amount)
+            except CommandRefused as refusal:
+                wrong.append(f"events.{number}.chaos: {refusal}")
+    if wrong:
         raise ScenarioError("\n".join(f"{name}: {line}" for line in wrong))

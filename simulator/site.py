@@ -69,3 +69,7 @@ class Site(Protocol):
     def play(self, scenario: str) -> None:
         """Begin a scenario from its start, or with an empty name end the running one; raises `CommandRefused`."""
         ...
+
+    def disturb(self, kind: str, source: str, for_s: float | None, amount: float | None) -> None:
+        """Let something be wrong with the network; raises `CommandRefused`."""
+        ...

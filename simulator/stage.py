@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from edge.contracts.plant import OpcuaSource, Plant, Waveform
 from edge.contracts.sample_batch import WaveformBlock
+from simulator.chaos import Disturbances
 from simulator.mqtt_publisher import MqttPublisher
 from simulator.opcua.server import OpcuaServer
 from simulator.site import Row, Site
@@ -84,19 +85,27 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(plant: Plant, site: Site, environ: Mapping[str, str], *, sparkplug: bool = False) -> AsyncIterator[Stage]:
+async def open_stage(
+    plant: Plant,
+    site: Site,
+    environ: Mapping[str, str],
+    *,
+    sparkplug: bool = False,
+    disturbances: Disturbances | None = None,
+) -> AsyncIterator[Stage]:
     """Open a server for each OPC UA source and a publisher for each MQTT source of the plant file.
 
-    With `sparkplug` the broker that takes the results gets all assets as Sparkplug B devices, too.
+    With `sparkplug` the broker that takes the results gets all assets as Sparkplug B devices, too. What is in
+    `disturbances` is done to servers and publishers; Sparkplug's is left alone.
     """
     async with AsyncExitStack() as stack:
         servers: list[OpcuaServer] = []
         publishers: list[MqttPublisher | SparkplugPublisher] = []
         for name, source in plant.sources.items():
             if not isinstance(source, OpcuaSource):
-                publishers.append(MqttPublisher(plant, name, site, environ))
+                publishers.append(MqttPublisher(plant, name, site, environ, disturbances))
             elif any(row.asset in site.assets for row in plant.signals_of(name)):
-                servers.append(OpcuaServer(plant, name, site, environ))
+                servers.append(OpcuaServer(plant, name, site, environ, disturbances))
         if sparkplug:
             publishers.append(SparkplugPublisher(plant, plant.results_source[0], site, environ))
         for server in servers:
@@ -105,6 +114,10 @@ async def open_stage(plant: Plant, site: Site, environ: Mapping[str, str], *, sp
             await stack.enter_async_context(publisher)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         followers = [tasks.create_task(publisher.follow(), name="mqtt events") for publisher in publishers]
+        if disturbances is not None:
+            disturbed: list[OpcuaServer | MqttPublisher] = [*servers]
+            disturbed += (publisher for publisher in publishers if isinstance(publisher, MqttPublisher))
+            followers += [tasks.create_task(each.disturb(), name=f"chaos at {each.source}") for each in disturbed]
         try:
             yield Stage(tuple(servers), tuple(publishers))
         finally:

@@ -81,6 +81,22 @@ class JobCommand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChaosCommand:
+    """Let something be wrong with a source of the plant file, or with all of them, for `for_s` seconds.
+
+    `amount` [s] is how much, where a kind has more and less; what is None is as usual for the kind. `calm` ends everything.
+    """
+
+    command_id: str
+    by: str
+    time: int
+    kind: str
+    source: str = ""
+    for_s: float | None = None
+    amount: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """The answer to a command; `problem` is a sentence when `ok` is false."""
 
@@ -116,9 +132,22 @@ class CatalogueScenario:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueChaos:
+    """Something that can be wrong with the network: in plain words, as it is usually, and the sources where it is now."""
+
+    chaos: str
+    name: BilingualText
+    description: BilingualText
+    for_s: float
+    amount: float | None = None
+    active: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """The machines of a simulator, with their faults in plain words, and the scenarios that it can play."""
+    """The machines of a simulator, with their faults in plain words, the scenarios that it can play, and its chaos."""
 
     time: int
     assets: tuple[CatalogueAsset, ...] = field(default_factory=tuple)
     scenarios: tuple[CatalogueScenario, ...] = field(default_factory=tuple)
+    chaos: tuple[CatalogueChaos, ...] = field(default_factory=tuple)
