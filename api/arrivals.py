@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from api.cursor import LARGEST
-from edge.contracts.alarm import Alarm, AlarmState
+from edge.contracts.alarm import Alarm
 from edge.contracts.assessment import Assessment
 from edge.contracts.command import Catalogue, Reply
 from edge.contracts.errors import MessageError
@@ -31,10 +31,6 @@ class Result:
     score: float | None = None
     alarm_id: str | None = None
     priority: str | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return self.alarm_id is not None and self.state != AlarmState.NORMAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,16 @@ from api.ingest import Ingest
 from api.problems import Problem
 from api.reception import new_identifier
 from api.store import AlarmRow, Store
-from edge.contracts.command import AlarmCommand, AlarmVerb, InjectCommand, JobCommand, RepairCommand, Reply, ScenarioCommand
+from edge.contracts.command import (
+    AlarmCommand,
+    AlarmVerb,
+    ChaosCommand,
+    InjectCommand,
+    JobCommand,
+    RepairCommand,
+    Reply,
+    ScenarioCommand,
+)
 from edge.formats.json_message import encode
 
 ANSWER_WITHIN_S: Final = 5.0
@@ -65,6 +74,16 @@ class Commands:
         """An empty name ends the running one."""
         command = ScenarioCommand(command_id=new_identifier(), by=by, time=self._now(), scenario=scenario)
         await self._send(self._ingest.topics.simulator_command("scenario"), command, "the simulator")
+        return command.command_id
+
+    async def disturb(
+        self, *, kind: str, source: str = "", for_s: float | None = None, amount: float | None = None, by: str
+    ) -> str:
+        """`calm` ends all chaos."""
+        command = ChaosCommand(
+            command_id=new_identifier(), by=by, time=self._now(), kind=kind, source=source, for_s=for_s, amount=amount
+        )
+        await self._send(self._ingest.topics.simulator_command("chaos"), command, "the simulator")
         return command.command_id
 
     async def _send(self, topic: str, command: Command, whom: str) -> Reply:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.arrivals import Result, StatusReport
 from api.cursor import JournalCursor, Span
 from api.database import StoreError, alarms, journals, losses, make_safe, metadata, results, statuses
+from edge.contracts.alarm import AlarmState
 from edge.contracts.status import EdgeStatus
 from edge.formats.json_message import decode
 
@@ -69,12 +70,22 @@ class Batch:
     cursors: dict[Journal, JournalCursor] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Newest:
+    """The newest assessment of an asset; `order` is that of the journals, which a clock that is set back does not turn."""
+
+    order: tuple[int, int]
+    time: int
+    message: bytes
+
+
 class Store:
     """Open one with `Store(open_engine(url))`; `close()` it at the end. Methods block: call them from threads."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._writing = threading.Lock()
+        self._newest: dict[str, _Newest] = {}
         try:
             metadata.create_all(engine)
             with engine.connect() as connection:
@@ -98,14 +109,25 @@ class Store:
                 known = {**self._journal_ids, **journal_ids}
                 fresh = self._fresh(connection, batch.results, known)
                 events = self._write_results(connection, fresh, known)
-                self._write_alarms(connection, fresh, batch.cleared)
+                self._write_alarms(connection, fresh, known, batch.cleared)
                 events += self._write_statuses(connection, batch.statuses.values(), self.newest_event_id + len(events))
                 self._write_losses(connection, batch.losses, known)
                 self._take_back_losses(connection, fresh, known)
             # only now: a transaction that failed is written again with the same numbers
             self._journal_ids.update(journal_ids)
             self.newest_event_id += len(events)
+            self._keep_newest(fresh)
         return events
+
+    def _keep_newest(self, fresh: Sequence[Result]) -> None:
+        for result in fresh:
+            if result.kind != "assessment":
+                continue
+            order = self._journal_ids[result.identity.edge, result.identity.journal], result.identity.seq
+            known = self._newest.get(result.asset) or self._newest_by_time(result.asset)
+            if known is None or order > known.order:
+                known = _Newest(order=order, time=result.time, message=result.payload)
+            self._newest[result.asset] = known
 
     def _write_cursors(self, connection: Connection, batch: Batch) -> dict[Journal, int]:
         new: dict[Journal, int] = {}
@@ -157,28 +179,32 @@ class Store:
         )
         return [Event(event_id=event_id, kind=result.kind, message=result.payload) for event_id, result in numbered]
 
-    def _write_alarms(self, connection: Connection, fresh: Sequence[Result], cleared: set[str]) -> None:
-        newest: dict[str, Result] = {}
-        for result in fresh:
-            if result.alarm_id is not None:
-                before = newest.get(result.alarm_id)
-                if before is None or _alarm_order(result) > _alarm_order(before):
-                    newest[result.alarm_id] = result
-        for alarm_id, result in newest.items():
+    def _write_alarms(
+        self, connection: Connection, fresh: Sequence[Result], ids: dict[Journal, int], cleared: set[str]
+    ) -> None:
+        """Bring the alarms that `fresh` speaks of, already written, to what their newest entry says."""
+        edges = {journal_id: edge for (edge, _), journal_id in ids.items()}
+        columns = results.c
+        for alarm_id in dict.fromkeys(result.alarm_id for result in fresh if result.alarm_id is not None):
+            query = (
+                sql.select(columns.journal_id, columns.seq, columns.asset, columns.state, columns.time, columns.message)
+                .where(columns.alarm_id == alarm_id)
+                .order_by(columns.journal_id.desc(), columns.seq.desc())
+                .limit(1)
+            )
+            newest = connection.execute(query).one()
             values = {
-                "edge": result.identity.edge,
-                "asset": result.asset,
-                "state": result.state,
-                "is_open": result.is_open,
-                "changed": result.time,
-                "seq": result.identity.seq,
-                "message": result.payload,
+                "edge": edges[newest.journal_id],
+                "asset": newest.asset,
+                "state": newest.state,
+                "is_open": newest.state != AlarmState.NORMAL,
+                "changed": newest.time,
+                "seq": newest.seq,
+                "message": newest.message,
             }
-            present = connection.execute(sql.select(alarms).where(alarms.c.alarm_id == alarm_id)).mappings().one_or_none()
-            if present is None:
+            changed = connection.execute(alarms.update().where(alarms.c.alarm_id == alarm_id).values(values))
+            if changed.rowcount == 0:
                 connection.execute(alarms.insert().values(alarm_id=alarm_id, **values))
-            elif (present["changed"], present["seq"]) < _alarm_order(result):
-                connection.execute(alarms.update().where(alarms.c.alarm_id == alarm_id).values(values))
         for alarm_id in cleared:
             connection.execute(alarms.update().where(alarms.c.alarm_id == alarm_id).values(is_open=False))
 
@@ -252,21 +278,25 @@ class Store:
         return cursors
 
     def latest(self, asset: str) -> bytes | None:
-        """The newest assessment of an asset by its own time, so that a late one never replaces it."""
+        """The newest assessment of an asset: by the order of its journal, so that a late one never replaces it."""
+        newest = self._newest.get(asset) or self._newest_by_time(asset)
+        return newest.message if newest is not None else None
+
+    def latest_time(self, asset: str) -> int | None:
+        newest = self._newest.get(asset) or self._newest_by_time(asset)
+        return newest.time if newest is not None else None
+
+    def _newest_by_time(self, asset: str) -> _Newest | None:
+        """What is taken for the newest until this process has written one: it is found in a moment."""
         query = (
-            sql.select(results.c.message)
+            sql.select(results.c.journal_id, results.c.seq, results.c.time, results.c.message)
             .where(results.c.asset == asset, results.c.kind == "assessment")
             .order_by(results.c.time.desc(), results.c.seq.desc())
             .limit(1)
         )
         with self._engine.connect() as connection:
-            return connection.scalar(query)
-
-    def latest_time(self, asset: str) -> int | None:
-        query = sql.select(sql.func.max(results.c.time)).where(results.c.asset == asset, results.c.kind == "assessment")
-        with self._engine.connect() as connection:
-            newest: int | None = connection.scalar(query)
-        return newest
+            row = connection.execute(query).one_or_none()
+        return _Newest(order=(row.journal_id, row.seq), time=row.time, message=row.message) if row is not None else None
 
     def scores(self, asset: str, first: int, last: int, rows: int) -> Iterator[Sequence[Any]]:
         """(event_id, time, score) of the assessments from `first` to `last` [ns since 1970 UTC], in parts of `rows`."""
@@ -342,10 +372,6 @@ class Store:
     def _newest_event_id(connection: Connection) -> int:
         newest = (connection.scalar(sql.select(sql.func.max(table.c.event_id))) for table in (results, statuses))
         return max(event_id or 0 for event_id in newest)
-
-
-def _alarm_order(result: Result) -> tuple[int, int]:
-    return result.time, result.identity.seq
 
 
 def _alarm_row(row: RowMapping) -> AlarmRow:

@@ -1,4 +1,4 @@
-"""The simulator's machines, faults, jobs and scenarios: open to every visitor of a site that the plant file calls a demo."""
+"""The simulator's machines, faults, jobs, scenarios and chaos: open to all where the plant file calls its site a demo."""
 
 from dataclasses import asdict
 from typing import Annotated, Final
@@ -31,6 +31,14 @@ SCENARIO: Final = {
     "name": {"sv": "Besökarvisning", "en": "Visitor's tour"},
     "description": {"sv": "Var annan minut går något sönder …", "en": "Every two minutes something fails …"},
     "active": False,
+}
+CHAOS: Final = {
+    "chaos": "half-open",
+    "name": {"sv": "Tyst förbindelse", "en": "Half-open silence"},
+    "description": {"sv": "Förbindelsen står kvar men …", "en": "The connection stands, but …"},
+    "for_s": 20.0,
+    "amount": None,
+    "active": [],
 }
 ACCEPTED: Final = {"command_id": "0b8f7a52-6f0e-4a53-9d0a-3c1b1f6f7c11"}
 NO_ASSET: Final = "the simulator has no asset 'pump-9'; possible: pump-101"
@@ -73,6 +81,18 @@ class Play(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"scenario": "visitor"}]})
     scenario: str
+
+
+class Trouble(BaseModel):
+    """A kind of chaos, at one source of the plant file or all of them, for `for_s` [s]; `amount` [s] is how much of it."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"chaos": "half-open", "source": "line-1", "for_s": 20}]}
+    )
+    chaos: str
+    source: str = ""
+    for_s: Annotated[float, Field(ge=0, le=3600)] | None = None
+    amount: float | None = None
 
 
 @router.get(
@@ -190,6 +210,45 @@ async def play_scenario(services: Use, by: DemoVisitor, body: Play) -> Response:
 async def end_scenario(services: Use, by: DemoVisitor) -> Response:
     _catalogue(services)
     return json_answer({"command_id": await services.commands.play_scenario("", by=by)}, 202)
+
+
+@router.get(
+    "/chaos",
+    response_model=Items,
+    responses=example({"items": [CHAOS], "next": None}),
+    summary="How the network can misbehave, and where it does",
+)
+def list_chaos(services: Use) -> Response:
+    catalogue = services.ingest.catalogue
+    return json_list(asdict(chaos) for chaos in (catalogue.chaos if catalogue is not None else ()))
+
+
+@router.post(
+    "/chaos",
+    status_code=202,
+    responses={202: {"content": {JSON: {"example": ACCEPTED}}}, **REFUSALS, **BODIES},
+    dependencies=[Depends(json_only)],
+    summary="Let the network misbehave; it ends by itself",
+)
+async def begin_chaos(services: Use, by: DemoVisitor, body: Trouble) -> Response:
+    kinds = [each.chaos for each in _catalogue(services).chaos]
+    if body.chaos not in kinds:
+        raise Problem(404, f"there is no chaos '{body.chaos}'; possible: {', '.join(kinds)}")
+    command_id = await services.commands.disturb(
+        kind=body.chaos, source=body.source, for_s=body.for_s, amount=body.amount, by=by
+    )
+    return json_answer({"command_id": command_id}, 202)
+
+
+@router.delete(
+    "/chaos",
+    status_code=202,
+    responses={202: {"content": {JSON: {"example": ACCEPTED}}}, **REFUSALS},
+    summary="End all chaos at once",
+)
+async def end_chaos(services: Use, by: DemoVisitor) -> Response:
+    _catalogue(services)
+    return json_answer({"command_id": await services.commands.disturb(kind="calm", by=by)}, 202)
 
 
 def _catalogue(services: Services) -> Catalogue:

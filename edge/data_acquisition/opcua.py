@@ -32,6 +32,7 @@ _UNSUPPORTED: Final = (
     ua.StatusCodes.BadMonitoredItemFilterInvalid,
     ua.StatusCodes.BadFilterNotAllowed,
 )
+_DELETED: Final = (ua.StatusCodes.BadNodeIdUnknown, ua.StatusCodes.BadNodeIdInvalid)
 CONNECTION_ERRORS: Final = (OSError, TimeoutError, ua.UaError, ConnectionError, asyncio.IncompleteReadError)
 
 Sink = Callable[[str, SampleBatch], Awaitable[None]]
@@ -56,6 +57,9 @@ class OpcuaAcquisition:
         self._rows = {row.index: row for row in signals}
         self._heard_s = 0.0
         self._sequence: int | None = None
+        # by signal: what keeps it from being served, and the monitored item that serves it
+        self._problems: dict[int, str] = {}
+        self._items: dict[int, int] = {}
 
     async def run(self) -> None:
         waits = back_off()
@@ -104,10 +108,11 @@ class OpcuaAcquisition:
         parameters.MaxNotificationsPerPublish = 0
         parameters.PublishingEnabled = True
         self._sequence = None
+        self._problems.clear()
+        self._items.clear()
         subscription = await client.uaclient.create_subscription(parameters, take)
         self._heard_s = time.monotonic()
-        problems = await self._serve(client, subscription.SubscriptionId, list(self._rows.values()))
-        self._connected(problems)
+        await self._serve(client, subscription.SubscriptionId, list(self._rows.values()))
 
         async def lost() -> str:
             last_retry = time.monotonic()
@@ -118,31 +123,38 @@ class OpcuaAcquisition:
                 now = time.monotonic()
                 if now - self._heard_s > SILENT_S:
                     return f"{self._source.url} has been silent for {SILENT_S:.0f} s, without even a sign of life"
-                if problems and now - last_retry > RETRY_NODES_S:
+                if self._problems and now - last_retry > RETRY_NODES_S:
                     last_retry = now
-                    missing = [self._rows[index] for index in problems]
-                    problems.clear()
-                    problems.update(await self._serve(client, subscription.SubscriptionId, missing))
-                    self._connected(problems)
+                    await self._serve(client, subscription.SubscriptionId, [self._rows[index] for index in self._problems])
 
         return lost
 
-    def _connected(self, problems: Mapping[int, str]) -> None:
-        problem = "; ".join(problems.values()) or None
+    def _tell(self) -> None:
+        """Say that the source is connected, and what is missing from it."""
+        problem = "; ".join(self._problems.values()) or None
         first = not self._account.is_connected
         self._account.connected(problem)
         if first:
-            served = len(self._rows) - len(problems)
+            served = len(self._rows) - len(self._problems)
             logger.info("source '%s': connected to %s, %d of %d signals", self._name, self._source.url, served, len(self._rows))
         if problem:
             logger.warning("source '%s': %s", self._name, problem)
 
-    async def _serve(self, client: Client, subscription: int, rows: Sequence[SignalEntry]) -> dict[int, str]:
-        """Find the nodes of these signals and monitor them; gives what failed, by signal."""
+    async def _serve(self, client: Client, subscription: int, rows: Sequence[SignalEntry]) -> None:
+        """Find the nodes of these signals and monitor them, and tell what failed."""
+        # the item of a node that was deleted stays with the old node, even where one of the same name comes back
+        stale = [self._items.pop(row.index) for row in rows if row.index in self._items]
+        if stale:
+            await client.uaclient.delete_monitored_items(
+                ua.DeleteMonitoredItemsParameters(SubscriptionId=subscription, MonitoredItemIds=stale)
+            )
         nodes = await resolve(client, [row.signal.node or "" for row in rows])
         found = [(row, node) for row, node in zip(rows, nodes, strict=True) if isinstance(node, ua.NodeId)]
-        problems = {row.index: node for row, node in zip(rows, nodes, strict=True) if isinstance(node, str)}
-        return problems | await self._monitor(client, subscription, found)
+        for row in rows:
+            self._problems.pop(row.index, None)
+        self._problems |= {row.index: node for row, node in zip(rows, nodes, strict=True) if isinstance(node, str)}
+        self._problems |= await self._monitor(client, subscription, found)
+        self._tell()
 
     async def _monitor(
         self, client: Client, subscription: int, wanted: Sequence[tuple[SignalEntry, ua.NodeId]]
@@ -166,7 +178,9 @@ class OpcuaAcquisition:
                 )
                 results = [again.get(row.index, result) for (row, _), result in zip(part, results, strict=True)]
             for (row, _), result in zip(part, results, strict=True):
-                if not result.StatusCode.is_good():
+                if result.StatusCode.is_good():
+                    self._items[row.index] = result.MonitoredItemId
+                else:
                     problems[row.index] = f"{row.asset}.{row.name}: node '{row.signal.node}': {status_words(result.StatusCode)}"
         return problems
 
@@ -208,7 +222,19 @@ class OpcuaAcquisition:
                 batch, rejected = sample_batch(notification.MonitoredItems, self._rows, self._texts, received)
                 for reason, count in rejected.items():
                     self._account.reject(reason, count)
+                self._note_deleted(notification.MonitoredItems)
                 await self._sink(self._name, self._account.accept(batch, received))
+
+    def _note_deleted(self, items: Sequence[ua.MonitoredItemNotification]) -> None:
+        """A server that deletes a node says so as the last status of its items (part 4, DeleteNodes), and nothing more."""
+        deleted = {}
+        for item in items:
+            row = self._rows.get(item.ClientHandle)
+            if row is not None and item.Value.StatusCode is not None and item.Value.StatusCode.value in _DELETED:
+                deleted[row.index] = f"{row.asset}.{row.name}: node '{row.signal.node}': {status_words(item.Value.StatusCode)}"
+        if deleted:
+            self._problems |= deleted
+            self._tell()
 
 
 @asynccontextmanager

@@ -316,7 +316,7 @@ class OpcuaServer:
         link.listen()
 
     async def _remove_node(self) -> None:
-        """Delete the node of the first signal; who watches it is told so by a last status (OPC UA part 4, 5.12.1)."""
+        """Delete the node of the first signal; who watches it is told so by a last status (part 4, DeleteNodes)."""
         (asset, signal), node = next(iter(self._nodes.signals.items()))
         logger.info("the node of %s of %s is removed", signal, asset)
         space = self._server.iserver.aspace

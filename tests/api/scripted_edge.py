@@ -15,6 +15,7 @@ from edge.contracts.command import (
     AlarmVerb,
     Catalogue,
     CatalogueAsset,
+    CatalogueChaos,
     CatalogueFault,
     CatalogueScenario,
     Reply,
@@ -140,7 +141,9 @@ class ScriptedEdge:
         asset = CatalogueAsset(asset="pump-101", name=pump, faults=(fault,), recipes=("day", "boost"))
         week = BilingualText(sv="En vecka", en="A week")
         scenario = CatalogueScenario(scenario="week", name=week, description=week, active=True)
-        self.send(self.topics.simulator_catalogue, encode(Catalogue(time=START, assets=(asset,), scenarios=(scenario,))))
+        silence = CatalogueChaos(chaos="half-open", name=week, description=week, for_s=20.0, active=("plc",))
+        catalogue = Catalogue(time=START, assets=(asset,), scenarios=(scenario,), chaos=(silence,))
+        self.send(self.topics.simulator_catalogue, encode(catalogue))
 
     def trim(self, before: int) -> None:
         self.trimmed_before = before

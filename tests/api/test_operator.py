@@ -116,6 +116,25 @@ async def test_a_visitor_may_ask_for_a_job_and_a_story(api: RunningApi, scripted
     assert (story.status_code, story.json()["detail"]) == (404, "there is no scenario 'saga'; possible: week")
 
 
+async def test_a_visitor_may_ask_for_chaos(api: RunningApi, scripted_edge: ScriptedEdge) -> None:
+    scripted_edge.publish_catalogue()
+
+    async def kinds() -> list[dict[str, object]]:
+        return (await api.get("/simulator/chaos"))["items"]
+
+    (silence,) = await until(kinds)
+    assert (silence["chaos"], silence["for_s"], silence["active"]) == ("half-open", 20.0, ["plc"])
+    asked = {"source": "plc", "for_s": 5.0, "amount": 1.0}
+    assert (await api.client.post("/api/v1/simulator/chaos", json={"chaos": "half-open", **asked})).status_code == 202
+    verb, sent = scripted_edge.simulator_commands.pop()
+    assert (verb, sent["kind"]) == ("chaos", "half-open")
+    assert asked.items() <= sent.items()
+    assert (await api.client.delete("/api/v1/simulator/chaos")).status_code == 202
+    assert scripted_edge.simulator_commands.pop()[1]["kind"] == "calm"
+    fire = await api.client.post("/api/v1/simulator/chaos", json={"chaos": "fire"})
+    assert (fire.status_code, fire.json()["detail"]) == (404, "there is no chaos 'fire'; possible: half-open")
+
+
 async def test_elsewhere_the_simulator_needs_the_operator(
     api: RunningApi, scripted_edge: ScriptedEdge, demo_plant: Path
 ) -> None:

@@ -48,7 +48,7 @@ def test_what_is_there_is_not_stored_again(store: Store) -> None:
     assert [event.event_id for event in store.write(batch(result(1, 10), result(2, 20), result(1, 10)))] == [1, 2]
     assert store.write(batch(result(2, 20), result(1, 10))) == []
     assert [event.event_id for event in store.write(batch(result(2, 20), result(3, 5)))] == [3]
-    assert store.latest("pump-101") == b'{"seq":2}'
+    assert store.latest("pump-101") == b'{"seq":3}'
     assert [event.message for event in store.events_after(1, 10)] == [b'{"seq":2}', b'{"seq":3}']
 
 
@@ -61,6 +61,19 @@ def test_an_old_alarm_message_does_not_replace_a_newer_one(store: Store) -> None
     store.write(batch(result(6, 60, "a", "normal")))
     assert store.alarms(only_open=True, asset=None, at_most=10) == []
     assert store.alarm_messages("a") == [b'{"seq":4}', b'{"seq":5}', b'{"seq":6}']
+
+
+def test_a_clock_that_is_set_back_does_not_hide_what_is_new(store: Store, url: str) -> None:
+    store.write(batch(result(1, 9_000), result(2, 9_001, "a", "active-unacknowledged")))
+    store.write(batch(result(5, 50), result(4, 40, "a", "normal"), result(3, 30)))
+    assert (store.latest("pump-101"), store.latest_time("pump-101")) == (b'{"seq":5}', 50)
+    alarm = store.alarm("a")
+    assert alarm is not None
+    assert (alarm.state, alarm.is_open, alarm.changed) == ("normal", False, 40)
+    again = Store(open_engine(url))
+    again.write(batch(result(6, 60)))
+    assert again.latest("pump-101") == b'{"seq":6}'
+    again.close()
 
 
 def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:

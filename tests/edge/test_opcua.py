@@ -98,6 +98,27 @@ async def test_a_node_that_is_missing_is_named_and_found_when_it_comes(
     await until("no problem any more", lambda: acquired.account.status().problem is None)
 
 
+async def test_a_node_that_is_deleted_is_named_and_monitored_again_when_it_is_back(
+    server: Server, acquired: Acquired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opcua, "RETRY_NODES_S", 0.5)
+    index = await server.register_namespace("urn:x")
+    node = await server.nodes.objects.add_variable(ua.NodeId("speed", index), "speed", 41.0)
+    await until("its value", lambda: 41.0 in acquired.values)
+    gone = ua.DataValue(StatusCode=ua.StatusCode(ua.StatusCodes.BadNodeIdUnknown), SourceTimestamp=datetime.now(UTC))
+    await server.write_attribute_value(node.nodeid, gone)
+    # asyncua's own way of telling makes coroutines that nobody awaits
+    space = server.iserver.aspace
+    for handle in list(space[node.nodeid].attributes[ua.AttributeIds.Value].datachange_callbacks):
+        space.delete_datachange_callback(handle)
+    await server.delete_nodes([node])
+    await until("what is missing", lambda: "BadNodeIdUnknown" in (acquired.account.status().problem or ""))
+    assert "press-1.speed" in (acquired.account.status().problem or "")
+    await server.nodes.objects.add_variable(ua.NodeId("speed", index), "speed", 42.0)
+    await until("the value of the new node", lambda: 42.0 in acquired.values)
+    await until("no problem any more", lambda: acquired.account.status().problem is None)
+
+
 async def test_check_says_in_words_what_is_wrong(server: Server, plant: Plant, tmp_path: Path) -> None:
     index = await server.register_namespace("urn:x")
     await server.nodes.objects.add_variable(ua.NodeId("speed", index), "speed", "fast")
