@@ -2,6 +2,8 @@
 # make test    everything the tests need (Debian packages, too, when root), and all tests; PYTEST_ADDOPTS adds options
 # make check   formatting, lint, types, and who may import whom
 # make bench   what things cost, as ratios in one run
+# make drills  what takes minutes: the edge under every kind of chaos
+# make docs    the pages and pictures of docs/ that are made from the code and from ../shared/data
 # make lock    requirements/*.lock from pyproject.toml; UPGRADE=1 moves to newer versions
 # make clean   removes what make has made: .venv, the built dashboard, caches; the plant's state in .kullager stays
 #
@@ -15,7 +17,7 @@ export PYTHON
 # packages are installed without bytecode, which is written when they are first imported: starting takes half as long with it
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check bench lock clean dashboard
+.PHONY: demo test check bench drills docs lock clean dashboard
 
 demo:
 	@$(SETUP) demo dashboard && exec $(BIN)/python -m simulator.demo --port $(PORT)
@@ -40,6 +42,14 @@ bench:
 	$(BIN)/python -m tests.bench.tick
 	$(BIN)/python -m tests.bench.generator
 	$(BIN)/python -m models benchmark skab ../shared/data/skab
+
+drills:
+	@$(SETUP) system dev
+	$(BIN)/python -m pytest -m drill tests/system
+
+docs:
+	@$(SETUP) docs
+	PYTHONPATH=.venv/docs $(BIN)/python -m docs
 
 lock:
 	@$(SETUP) uv

@@ -12,7 +12,7 @@ compile() { # NAME FLAGS…
 }
 
 compile dev pyproject.toml --extra dev
-for extra in edge api simulator models demo; do
+for extra in edge api simulator models demo docs; do
   compile "$extra" pyproject.toml --extra "$extra" --constraint requirements/dev.lock
 done
 for group in node build uv; do

@@ -5,6 +5,7 @@
 #   setup.sh dev         .venv with the tests' and checks' packages, too
 #   setup.sh dashboard   the dashboard's packages, and its built pages in api/dashboard/dist
 #   setup.sh counterparts  programs by others that the tests let kullager talk to, in tests/counterparts/node_modules
+#   setup.sh docs        what draws the pictures of docs/, in .venv/docs beside all the rest
 #   setup.sh uv          .venv with uv alone
 #   setup.sh system      the programs that the tests start (mosquitto, chromium, ip), by apt-get where that may be
 #
@@ -123,6 +124,18 @@ install_python_packages() { # demo | dev
   stamp packages "$wanted"
 }
 
+install_docs_packages() {
+  local wanted
+  wanted=$(fingerprint requirements/docs.lock)
+  if stamped docs "$wanted"; then
+    return
+  fi
+  say "Installing what draws the pictures …"
+  rm -rf $venv/docs
+  install --target $venv/docs -r requirements/docs.lock >>$log 2>&1 || explain "Installing what draws the pictures" $log
+  stamp docs "$wanted"
+}
+
 # ---- Node.js and the dashboard
 
 node_is_fit() { command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; }
@@ -196,7 +209,7 @@ install_system_packages() {
 
 # ---- all of it
 
-[ $# -gt 0 ] || fail "usage: setup.sh [system] [uv] [demo|dev] [dashboard] [counterparts]"
+[ $# -gt 0 ] || fail "usage: setup.sh [system] [uv] [demo|dev] [docs] [dashboard] [counterparts]"
 mkdir -p $venv 2>/dev/null || fail "$PWD/$venv cannot be made; is the disk full, or the folder read-only?"
 exec 9>$venv/setup.lock
 flock --nonblock 9 || { say "Another make is setting up $venv; waiting for it …" && flock 9; }
@@ -212,6 +225,7 @@ jobs=()
 for part in "$@"; do
   case $part in
     system | uv | counterparts) ;;
+    docs) install_docs_packages & jobs+=($!) ;;
     demo | dev) install_python_packages "$part" & jobs+=($!) ;;
     dashboard) if [[ " $* " == *" counterparts "* ]]; then { build_dashboard && install_counterparts; } & else build_dashboard & fi
       jobs+=($!) ;;
