@@ -1,10 +1,21 @@
 """`python -m docs [NAME]`: write the pages and draw the pictures, all or those whose names begin with NAME."""
 
 import sys
+from itertools import chain
 
-from docs import machines, pictures
+from docs import machines, pictures, rig_pictures, rigs
+
+
+def main(only: str = "") -> None:
+    machines.PAGE.write_text(machines.page(), encoding="utf-8")
+    drawn = pictures.draw_all(only)
+    if not only or only.startswith("rig"):
+        if not rigs.DATA.is_dir():
+            sys.exit(f"{rigs.DATA} is not there; without the recordings of the rigs their report cannot be made")
+        drawn = chain(drawn, rig_pictures.draw_all(rigs.write()))
+    for path in drawn:
+        print(path.relative_to(machines.ROOT), f"{path.stat().st_size / 1024:.0f} kB", flush=True)
+
 
 if __name__ == "__main__":
-    machines.PAGE.write_text(machines.page(), encoding="utf-8")
-    for path in pictures.draw_all(*sys.argv[1:2]):
-        print(path.relative_to(machines.ROOT), f"{path.stat().st_size / 1024:.0f} kB", flush=True)
+    main(*sys.argv[1:2])

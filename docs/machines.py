@@ -41,7 +41,7 @@ def page() -> str:
     parts = [HEAD, "\n".join(f"- [{kind}](#{kind})" for kind in MACHINES), ""]
     for kind in MACHINES:
         asset = next(asset for asset in plant.assets.values() if asset.asset_class == kind)
-        parts += _machine(kind, MACHINES[kind](Draws([[1]])), asset)
+        parts += _machine(kind, MACHINES[kind](Draws([(1,)])), asset)
     parts += ["## Motors\n", *_opening(motor), *_parameters(motor), *_equations(motor)]
     parts += ["## Jobs\n", *_opening(jobs), *_parameters(jobs), *_equations(jobs)]
     parts += ["## Laws of damage\n", *_opening(degradation), *_equations(degradation)]
@@ -80,12 +80,12 @@ def _machine(kind: str, machine: Machine, asset: Asset) -> Iterator[str]:
         yield f"| `{name}` | {label} | {unit} | {low:g} to {high:g} | {step:g} | {noise} | {rest} |"
     for name, texts in machine.texts.items():
         yield f"| `{name}` | {', '.join(f'`{text}`' for text in texts)} | | | | | |"
-    if asset.waveforms and asset.nameplate.bearing is not None:
-        bearing = asset.nameplate.bearing
+    if asset.waveforms and asset.nameplate is not None and (bearing := asset.nameplate.bearing) is not None:
         at = fault_frequencies(bearing, 1.0)
         yield (
-            f"\nBlocks of 4096 points of its acceleration at 25.6 kHz tell of its bearing ({bearing.balls} balls of {bearing.ball_mm:g} mm "
-            f"on {bearing.pitch_mm:g} mm): BPFO {at.bpfo:.3f}, BPFI {at.bpfi:.3f}, BSF {at.bsf:.3f} and FTF {at.ftf:.3f} per turn."
+            f"\nBlocks of 4096 points of its acceleration at 25.6 kHz tell of its bearing ({bearing.balls} balls of "
+            f"{bearing.ball_mm:g} mm on {bearing.pitch_mm:g} mm): "
+            f"BPFO {at.bpfo:.3f}, BPFI {at.bpfi:.3f}, BSF {at.bsf:.3f} and FTF {at.ftf:.3f} per turn."
         )
     yield "\n### Faults\n"
     yield "| fault | på svenska | what one sees | mechanism (ISO 14224) | grows | typical life |\n|---|---|---|---|---|---|"

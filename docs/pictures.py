@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -83,7 +84,7 @@ def live(kind: str, period_s: float, length_s: float, fault: str = "", at_s: flo
         for name, column in codes.items():
             column[row] = fleet.codes[name][0]
     columns = {name: values[:, index] for index, name in enumerate(fleet.sensors.names)}
-    return Run(time_s=np.arange(n) * period_s, values=columns, codes=codes, severity=severity)
+    return Run(time_s=np.arange(n, dtype=np.float64) * period_s, values=columns, codes=codes, severity=severity)
 
 
 def draw_all(only: str = "") -> Iterator[Path]:
@@ -129,7 +130,9 @@ def draw_healthy(kind: str, asset: Asset) -> Figure:
         axis.set_xlabel(f"time [{unit}]")
         axis.xaxis.set_tick_params(labelbottom=True)
     recipes = [fleet.machine.texts["recipe"][int(code)] for code in dict.fromkeys(run.codes["recipe"])]
-    figure.suptitle(f"A healthy {kind}; lines where the recipe changes: {' → '.join(recipes[:6])}", fontsize=10, x=0.01, ha="left")
+    figure.suptitle(
+        f"A healthy {kind}; lines where the recipe changes: {' → '.join(recipes[:6])}", fontsize=10, x=0.01, ha="left"
+    )
     return figure
 
 
@@ -192,7 +195,8 @@ def _spectra(kind: str, fault: Fault) -> Any:
         machine = cast(RotatingMachine, fleet.machine)
         if severity:
             fleet.faults.inject(0, fault.id, severity=severity, over_s=0.0, at_s=0.0)
-        state, blocks, shaft_hz = at_rest(seed_of(SEED, kind)), [], 0.0
+        state, shaft_hz = at_rest(*seed_of(SEED, kind)), 0.0
+        blocks: list[NDArray[np.float32]] = []
         while len(blocks) < BLOCKS:
             fleet.step(1.0)
             now = machine.excitation(0)
@@ -215,7 +219,15 @@ def _draw_spectra(axis: Axes, spectra: Any) -> None:
         shown = (hz > 0.2 * shaft_hz) & (hz < 2.6 * at.bpfi)
         level = amplitude[shown] / amplitude[shown].max()
         axis.plot(hz[shown] / shaft_hz, level - 1.15 * number, color=BLUE if severity == 0.0 else ORANGE, linewidth=0.8)
-        axis.text(0.99, 0.98 - 1.15 * number, f"severity {severity:g}", transform=axis.get_yaxis_transform(), ha="right", va="top", fontsize=8)
+        axis.text(
+            0.99,
+            0.98 - 1.15 * number,
+            f"severity {severity:g}",
+            transform=axis.get_yaxis_transform(),
+            ha="right",
+            va="top",
+            fontsize=8,
+        )
     orders = fault_frequencies(bearing, 1.0)
     for name, order in (("BPFO", orders.bpfo), ("BPFI", orders.bpfi)):
         axis.axvline(order, color="#8a9aa5", linewidth=0.8, linestyle=":")
@@ -229,9 +241,7 @@ def _draw_spectra(axis: Axes, spectra: Any) -> None:
 def _band(axis: Axes, time: Floats, values: Floats, colour: str) -> None:
     """A line through the medians of stretches, in the band that holds nine tenths of them."""
     edges = np.linspace(0, len(values), BINS + 1).astype(int)
-    low, middle, high = np.array(
-        [np.nanpercentile(values[a:b], (5, 50, 95)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-    ).T
+    low, middle, high = np.array([np.nanpercentile(values[a:b], (5, 50, 95)) for a, b in pairwise(edges)]).T
     centre = 0.5 * (time[edges[:-1]] + time[edges[1:] - 1])
     axis.fill_between(centre, low, high, color=colour, alpha=0.2, linewidth=0)
     axis.plot(centre, middle, color=colour, linewidth=0.9)
