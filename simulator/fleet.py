@@ -11,6 +11,7 @@ from simulator.faults import FaultLevels
 from simulator.machines.catalogue import MACHINES
 from simulator.randomness import Draws, Floats, seed_of
 from simulator.sensors import SensorArray
+from simulator.weather import Weather
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class Fleet:
         self.machine = MACHINES[machine_class](draws(0))
         self.sensors = SensorArray(self.machine.sensors, draws(1))
         self.faults = FaultLevels(self.machine.faults, len(lanes))
+        self.weather = Weather(len(lanes))
         self.time_s: Floats = np.array([lane.start_s for lane in lanes], np.float64)
         self.codes: dict[str, Floats] = {}
 
@@ -49,6 +51,7 @@ class Fleet:
     def step(self, dt_s: float) -> Floats:
         """The readings `dt_s` later, (n_sensors, n), in the order of the machine's sensors; NaN is no sample."""
         self.time_s += dt_s
+        self.machine.warmer = self.weather.at(self.time_s)
         truth = self.machine.step(dt_s, self.faults.at(self.time_s))
         self.codes = {name: truth[name] for name in self.machine.texts}
         return self.sensors.measure(np.array([truth[name] for name in self.sensors.names]), dt_s)

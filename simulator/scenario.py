@@ -23,7 +23,7 @@ from simulator.sensors import SensorFaultKind
 
 FOLDER: Final = Path(__file__).parent / "scenarios"
 _STRICT = ConfigDict(extra="forbid")
-ONE_OF: Final = ("fault", "repair", "recipe", "sensor", "chaos")
+ONE_OF: Final = ("fault", "repair", "recipe", "sensor", "warmer", "chaos")
 Severity = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -56,7 +56,7 @@ class ChaosEvent:
 class Event:
     """One entry of `[[events]]`: `at_min` after the start, on `machine` (a class or an asset), just one of the rest.
 
-    Chaos has no machine: it comes to a source of the plant file.
+    Chaos has no machine: it comes to a source of the plant file. Weather without a machine comes to all.
     """
 
     __pydantic_config__ = _STRICT
@@ -68,6 +68,7 @@ class Event:
     repair: Literal[True] | None = None
     recipe: str | None = None
     sensor: SensorEvent | None = None
+    warmer: Annotated[float, Field(ge=-40, le=40)] | None = None
     chaos: ChaosEvent | None = None
 
 
@@ -118,7 +119,15 @@ class Job:
     recipe: str
 
 
-Action = Injection | Repair | Job | SensorEvent | ChaosEvent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeatherChange:
+    """It becomes `warmer` [K] than usual within `over_s` [s]."""
+
+    warmer: float
+    over_s: float
+
+
+Action = Injection | Repair | Job | SensorEvent | WeatherChange | ChaosEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +177,7 @@ def happenings(scenario: Scenario, assets: Mapping[str, str], seed: int) -> Iter
 
 
 def _meant(machine: str, assets: Mapping[str, str]) -> list[str]:
-    return [asset for asset, kind in assets.items() if machine in (asset, kind)]
+    return [asset for asset, kind in assets.items() if machine in (asset, kind, "")]
 
 
 def _scripted(scenario: Scenario, assets: Mapping[str, str]) -> Iterator[Happening]:
@@ -201,6 +210,8 @@ def _action(event: Event) -> Action:
         return Injection(fault=event.fault, severity=event.severity, over_s=event.over_min * 60.0)
     if event.recipe is not None:
         return Job(recipe=event.recipe)
+    if event.warmer is not None:
+        return WeatherChange(warmer=event.warmer, over_s=event.over_min * 60.0)
     return event.chaos or event.sensor or Repair()
 
 
@@ -219,9 +230,10 @@ def faults_of(scenario: Scenario, possible: Mapping[str, tuple[set[str], set[str
             given = [key for key in ONE_OF if getattr(entry, key) is not None]
             if len(given) != 1:
                 wrong.append(f"{where}.{number}: should have one of {', '.join(ONE_OF)}; it has {given or 'none'}")
-            if (entry.chaos is None) == (entry.machine == ""):
-                should = "is missing; it should be a class or an asset" if entry.chaos is None else "has no place beside chaos"
-                wrong.append(f"{where}.{number}.machine: {should}")
+            if entry.chaos is not None and entry.machine:
+                wrong.append(f"{where}.{number}.machine: has no place beside chaos")
+            if entry.chaos is None and entry.warmer is None and not entry.machine:
+                wrong.append(f"{where}.{number}.machine: is missing; it should be a class or an asset")
         if isinstance(entry, Event) and scenario.repeat_min is not None and entry.at_min >= scenario.repeat_min:
             wrong.append(f"{where}.{number}.at_min: {entry.at_min:g} should be before repeat_min, {scenario.repeat_min:g}")
         if entry.machine not in possible:

@@ -22,6 +22,7 @@ from simulator.scenario import (
     Scenario,
     ScenarioError,
     SensorEvent,
+    WeatherChange,
     faults_of,
     happenings,
     load_scenario,
@@ -210,6 +211,8 @@ def happen(fleet: Fleet, machine: int, happening: Happening, at_s: float) -> Non
             fleet.machine.start_job(machine, fleet.machine.texts["recipe"].index(recipe))
         case SensorEvent(signal=signal, kind=kind, amount=amount):
             fleet.sensors.fail(machine, signal, kind, amount)
+        case WeatherChange(warmer=warmer, over_s=over_s):
+            fleet.weather.change(machine, warmer, over_s=over_s, at_s=at_s)
 
 
 def check_signals(plant: Plant, asset: str, fleet: Fleet) -> None:

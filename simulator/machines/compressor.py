@@ -226,6 +226,7 @@ class Compressor:
         self._cooler = p.cooler_w_per_k * draws.spread(0.05)
         self._filter = p.filter_mbar * draws.spread(0.1)
         self._unbalance = p.unbalance * draws.spread(0.15)
+        self.warmer: Floats = np.zeros(draws.n)
         self._energy_kwh = 8e4 * draws.spread(0.4)
         self._air_m3 = 7e5 * draws.spread(0.4)
         phase = np.clip(0.5 + 0.2 * starts[5], 0.02, 0.98)  # where in its load cycle each one starts
@@ -245,7 +246,7 @@ class Compressor:
         p = self.parameters
         (demand,) = self.schedule.step(dt_s)
         xi, chance = self._noise.next(), self._chance.next()[0]
-        ambient = p.ambient_c + self._room.step(dt_s, xi[2])
+        ambient = p.ambient_c + self._room.step(dt_s, xi[2]) + self.warmer
         users = demand * (1.0 + self._use.step(dt_s, xi[0])) + self._bursts(dt_s, chance, xi[4])
         voltage = 1.0 + self._mains.step(dt_s, xi[1])
         rattle = self._rattle.step(dt_s, xi[3])

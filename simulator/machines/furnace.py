@@ -225,6 +225,7 @@ class Furnace:
         self._hot_layer = p.hot_layer_w_per_k * draws.spread(0.06)
         self._cold_layer = p.cold_layer_w_per_k * draws.spread(0.06)
         self._zone_kw = p.zone_kw * np.array([draws.spread(0.02) for _ in range(ZONES)]).T  # (n, 3)
+        self.warmer: Floats = np.zeros(draws.n)
         self._energy_kwh = 9e4 * draws.spread(0.4)
         self._batches = np.floor(3e3 * draws.spread(0.4))
         # all begin somewhere in the soak of a batch, with everything in balance
@@ -257,7 +258,7 @@ class Furnace:
         p = self.parameters
         xi = self._noise.next()
         voltage = 1.0 + self._mains.step(dt_s, xi[0])
-        surroundings = p.ambient_c + self._hall.step(dt_s, xi[1])
+        surroundings = p.ambient_c + self._hall.step(dt_s, xi[1]) + self.warmer
         draught = 1.0 + self._draught.step(dt_s, xi[2])
         # temperatures are kept above the surroundings, which are no node: when they move, all moves with them
         self._above -= (surroundings - self._ambient)[:, None]

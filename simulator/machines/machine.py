@@ -22,6 +22,7 @@ class Machine(Protocol):
     sensors:  the numeric signals, with the character of each one's sensor
     counters: those of them that only grow: energy, parts
     texts:    the text signals, with the texts that their codes index: `recipe`, `state`
+    warmer:   by how much it is warmer around each than usual (n,) [K]; who steps them may set it before
     """
 
     @property
@@ -32,6 +33,8 @@ class Machine(Protocol):
     def counters(self) -> tuple[str, ...]: ...
     @property
     def texts(self) -> Mapping[str, tuple[str, ...]]: ...
+
+    warmer: Floats
 
     def step(self, dt_s: float, level: Mapping[str, Floats]) -> dict[str, Floats]:
         """True values (n,) by signal after `dt_s`, text signals as codes; `level` gives the severity (0..1) of each fault."""

@@ -252,6 +252,7 @@ class Pump:
         self._pulsing = Wander(1.0, 2.5, starts[4])
         self.schedule = OperatingSchedule(tuple(MODES.values()), MODE_WEIGHTS, draws)
         self._unbalance = p.unbalance * draws.spread(0.1)
+        self.warmer: Floats = np.zeros(n)
         self._shutoff_head = p.shutoff_head * draws.spread(0.01)
         self._energy_kwh = 5e3 * draws.spread(0.4)
         self._speed = np.full(n, p.motor.rated_speed)
@@ -274,7 +275,7 @@ class Pump:
             + p.suction_loss
         )
         voltage = 1.0 + self._mains.step(dt_s, xi[1])
-        ambient = p.ambient_c + self._ambient.step(dt_s, xi[2])
+        ambient = p.ambient_c + self._ambient.step(dt_s, xi[2]) + self.warmer
         rattle, pulsing = self._rattle.step(dt_s, xi[3]), self._pulsing.step(dt_s, xi[4])
         rho = density(self._fluid_c)
         # a loop that has lost its pressure: the worst case lies just above the vapour pressure at every speed

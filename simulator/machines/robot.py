@@ -305,6 +305,7 @@ class Robot:
         self._coulomb = np.array([c * draws.spread(0.08) for c in p.coulomb])  # (6, n)
         self._viscous = np.array([v * draws.spread(0.08) for v in p.viscous])
         self._stiffness = p.stiffness_mm * draws.spread(0.1)
+        self.warmer: Floats = np.zeros(draws.n)
         self._energy_kwh = 6e3 * draws.spread(0.4)
         self._parts = np.floor(2e5 * draws.spread(0.4))
         self._wait_s = np.full(n, 1.0)
@@ -319,7 +320,7 @@ class Robot:
         """True values (n,) by signal, `dt_s` after the last step; `level` gives the severity (0..1) of each fault."""
         p = self.parameters
         xi, chance = self._noise.next(), self._chance.next()
-        ambient = p.ambient_c + self._ambient.step(dt_s, xi[0])
+        ambient = p.ambient_c + self._ambient.step(dt_s, xi[0]) + self.warmer
         jerk = 1.0 + self._jerk.step(dt_s, xi[1])
         # a path that is blocked is slowed down by the controller
         slower = 1.0 + 0.25 * level["collision"]

@@ -277,6 +277,7 @@ class Spindle:
         self._friction_kw = p.friction_kw * draws.spread(0.08)
         self._unbalance = p.unbalance * draws.spread(0.15)
         self._depth_share = self._depth_share[:, None] * draws.spread(0.05)
+        self.warmer: Floats = np.zeros(draws.n)
         self._energy_kwh = 3e4 * draws.spread(0.4)
         self._parts = np.floor(4e4 * draws.spread(0.4))
         self._time_s = np.abs(np.modf(starts[5])[0]) * self._cycle[3][self.jobs.recipe]
@@ -296,7 +297,7 @@ class Spindle:
         p = self.parameters
         xi = self._noise.next()
         stock = 1.0 + self._stock.step(dt_s, xi[0]) + self._hardness.step(dt_s, xi[1])
-        ambient = p.ambient_c + self._room.step(dt_s, xi[2])
+        ambient = p.ambient_c + self._room.step(dt_s, xi[2]) + self.warmer
         recipe, state, cut, turning = self._follow(dt_s, level["coolant-loss"])
         self.cut_share = cut
 

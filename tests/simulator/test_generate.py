@@ -1,5 +1,10 @@
 """Recorded machines: the same file for the same seed, read back the same, with labels."""
 
+import hashlib
+import os
+import subprocess
+import sys
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +13,14 @@ import pytest
 from edge.contracts.plant_file import load_plant
 from edge.formats.recording import Recording, read_csv, write_csv
 from models.dataset import read_recording
-from simulator.generate import SHIFT_H, Labels, Story, generate
+from simulator.generate import SHIFT_H, START, Labels, Story, generate
 from simulator.parquet import write_parquet
 from simulator.scenario import Happening, Injection, Repair, ScenarioError, load_scenario
+from simulator.simulated_site import SimulatedSite
+from simulator.site import Row
 
 ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "edge/plants/demo.toml"
 PLANT = load_plant(ROOT / "tests/cases/pump/plant.toml")
 
 
@@ -29,6 +37,62 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
         write_csv(tmp_path / name, record(0.05, seed)[0])
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert (tmp_path / "a").read_bytes() != (tmp_path / "c").read_bytes()
+
+
+def test_another_process_makes_the_same_file_of_a_whole_plant(tmp_path: Path) -> None:
+    hashes = []
+    for name, seed in (("1", 4), ("2", 4)):
+        path = tmp_path / f"{name}.parquet"
+        arguments = ["record", "--plant", "edge/plants/demo.toml", "--hours", "0.3", "--scenario", "week", "--seed", str(seed)]
+        subprocess.run(
+            [sys.executable, "-m", "simulator", *arguments, "--out", str(path)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": name},
+            check=True,
+            capture_output=True,
+        )
+        hashes.append(hashlib.sha256(path.read_bytes()).hexdigest())
+    assert hashes[0] == hashes[1]
+
+
+def test_a_recording_is_what_the_live_machines_would_have_shown() -> None:
+    plant = load_plant(DEMO)
+    story = Story(scenario=load_scenario("visitor"), name="visitor")
+    recorded = {part.asset: part for part, _ in generate(plant, list(plant.assets), hours=0.1, seed=1, story=story)}
+    shown: dict[str, list[Row]] = defaultdict(list)
+    for row in SimulatedSite(plant, 1, "visitor").rows(START):
+        if row.time >= START + 360 * 10**9:
+            break
+        shown[row.asset].append(row)
+    assert set(shown) == set(recorded) == set(plant.assets)
+    for asset, rows in shown.items():
+        part = recorded[asset]
+        assert [row.time for row in rows] == part.time.tolist()
+        for name, column in part.values.items():
+            live = [row.values[name] for row in rows]
+            made = [part.texts[name].text(int(code)) for code in column] if name in part.texts else column.tolist()
+            assert live == made, f"{asset}.{name}"
+
+
+def test_weather_comes_to_all_machines_or_to_one(tmp_path: Path) -> None:
+    plant = load_plant(DEMO)
+    head = 'schema = 1\nname = { sv = "x", en = "x" }\ndescription = { sv = "x", en = "x" }\n'
+
+    def ambient(event: str) -> Recording:
+        path = tmp_path / "weather.toml"
+        path.write_text(f"{head}[[events]]\n{event}\n")
+        story = Story(scenario=load_scenario(str(path)), name="weather")
+        return next(generate(plant, ["compressor-301"], hours=2.0, seed=1, story=story))[0]
+
+    usual = ambient('at_min = 0\nmachine = "pump"\nwarmer = 9.0')
+    for warm in (
+        ambient("at_min = 30\nwarmer = 9.0\nover_min = 30"),
+        ambient('at_min = 60\nmachine = "compressor"\nwarmer = 9.0'),
+    ):
+        more = warm.values["ambient_temperature"] - usual.values["ambient_temperature"]
+        assert more[:800] == pytest.approx(np.zeros(800))
+        assert np.median(more[2200:]) == pytest.approx(9.0, abs=0.2)
+        assert warm.values["discharge_temperature"][2200:].mean() > usual.values["discharge_temperature"][2200:].mean() + 2.0
 
 
 def test_a_recorded_fault_is_labelled_and_read_back_the_same(tmp_path: Path) -> None:
@@ -64,7 +128,7 @@ def test_faults_and_repairs_are_where_they_would_be_in_every_shift() -> None:
 
 
 def test_a_parquet_file_of_a_fleet_has_labels_and_is_read_by_training(tmp_path: Path) -> None:
-    plant = load_plant(ROOT / "edge/plants/demo.toml")
+    plant = load_plant(DEMO)
     parts = list(generate(plant, ["pump-101"], hours=0.05, seed=1, story=Story(extra=(bearing_wear(60.0, 30.0),))))
     path = tmp_path / "plant.parquet"
     assert write_parquet(path, plant, ["pump-101"], parts) == 180
