@@ -376,7 +376,7 @@ def test_chaos_in_scenarios(plant: Plant, tmp_path: Path) -> None:
         ('chaos = { kind = "late", source = "plc" }', "'late' is a matter of MQTT"),
         ('machine = "pump"\nchaos = { kind = "late" }', "events.0.machine: has no place beside chaos"),
         ("repair = true", "events.0.machine: is missing"),
-        ('machine = "pump"', "should have one of fault, repair, recipe, sensor, chaos"),
+        ('machine = "pump"', "should have one of fault, repair, recipe, sensor, warmer, chaos"),
     ):
         path = tmp_path / "scenario.toml"
         path.write_text(f"{head}[[events]]\nat_min = 1.0\n{event}\n")
