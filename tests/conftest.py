@@ -31,11 +31,14 @@ def free_port() -> Callable[[], int]:
 
 
 class Mosquitto:
-    """A real mosquitto on one loopback port: `stop()` and `start()` make the outage that a test needs."""
+    """A real mosquitto on one loopback port: `stop()` and `start()` make the outage that a test needs.
 
-    def __init__(self, port: int, folder: Path) -> None:
+    settings: lines of its configuration that say whom it lets in
+    """
+
+    def __init__(self, port: int, folder: Path, settings: str = "allow_anonymous true\n") -> None:
         self.port, self.url = port, f"mqtt://127.0.0.1:{port}"
-        self._folder = folder
+        self._folder, self._settings = folder, settings
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -43,7 +46,7 @@ class Mosquitto:
         configuration = self._folder / "mosquitto.conf"
         # "user root" keeps root from dropping to a user who cannot read the folder; others ignore it
         configuration.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\nlog_dest stderr\n"
+            f"listener {self.port} 127.0.0.1\n{self._settings}user root\nlog_dest stderr\n"
             "max_queued_messages 100000\nset_tcp_nodelay true\n"
         )
         executable = shutil.which("mosquitto") or "/usr/sbin/mosquitto"

@@ -19,7 +19,11 @@ from simulator.parquet import write_parquet
 from simulator.scenario import load_scenario
 
 DEMO = Path("edge/plants/demo.toml")
-CASES = (("1 pump, 240 h", {"pump": 1}, 240.0), ("200 pumps, 4 h", {"pump": 200}, 4.0))
+FIVE = ("pump", "spindle", "compressor", "robot", "furnace")
+CASES = (
+    ("one of each, 48 h", dict.fromkeys(FIVE, 1), 48.0),
+    *((f"200 of class {kind}, 2 h", {kind: 200}, 2.0) for kind in FIVE),
+)
 
 
 def main() -> int:
@@ -37,7 +41,10 @@ def main() -> int:
                 Path(folder) / "out.parquet", plant, assets, generate(plant, assets, hours=hours, seed=1, story=story)
             )
             took = time.process_time() - began
-        values = rows * len(plant.assets[assets[0]].signals)
+        # every asset has rows in proportion to its rate, and a value of each of its signals in each
+        rates = {asset: 1.0 / plant.assets[asset].period_s for asset in assets}
+        width = sum(rate * len(plant.assets[asset].signals) for asset, rate in rates.items()) / sum(rates.values())
+        values = round(rows * width)
         began = time.process_time()
         np.random.default_rng(1).standard_normal(2 * values)
         floor = time.process_time() - began
