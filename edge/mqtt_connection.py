@@ -108,6 +108,8 @@ class MqttConnection:
         self._ready = asyncio.Event()
         self._wake_pending = False
         self._client: paho.Client | None = None
+        # of this connection; the first is counted by the event loop alone, the second by paho's thread alone
+        self._handed_over = self._acknowledged = 0
         self._version = MQTTProtocolVersion.MQTTv5
         self._task: asyncio.Task[None] | None = None
 
@@ -138,7 +140,15 @@ class MqttConnection:
         if client is None:
             return None
         sent = client.publish(topic, payload, qos=qos, retain=retain)
-        return sent.mid if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
+        if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return None
+        self._handed_over += 1
+        return sent.mid
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many messages have been handed over on this connection and not come to the broker."""
+        return self._handed_over - self._acknowledged if self._client is not None else 0
 
     def cut(self) -> None:
         """Break the connection without a word, as a network does. It is made anew."""
@@ -193,9 +203,13 @@ class MqttConnection:
         client = self._new_client()
         client.on_connect, client.on_disconnect = on_connect, on_disconnect
         client.on_message = lambda _client, _userdata, m: self._put_threadsafe(Message(m.topic, bytes(m.payload), m.retain))
-        client.on_publish = lambda _client, _userdata, mid, code, _properties: self._put_threadsafe(
-            Published(mid, subscribed=code.value != NO_MATCHING_SUBSCRIBERS)
-        )
+
+        def on_publish(_client: paho.Client, _userdata: Any, mid: int, code: ReasonCode, _properties: Any) -> None:
+            self._acknowledged += 1
+            self._put_threadsafe(Published(mid, subscribed=code.value != NO_MATCHING_SUBSCRIBERS))
+
+        client.on_publish = on_publish
+        self._handed_over = self._acknowledged = 0
         parts = urlsplit(self.url)
         port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
         try:

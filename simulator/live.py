@@ -27,22 +27,26 @@ async def run(
     longest_period_s = max(plant.assets[asset].period_s for asset in site.assets)
     async with open_stage(plant, site, environ, sparkplug=sparkplug, disturbances=site.disturbances) as stage:
         began, first = time.time_ns(), time.time_ns()
-        rows = site.rows(first)
+        rows, slower = site.rows(first), False
         while True:
             row = next(rows)
             # by the wall clock, as the rows' times are: a monotonic clock stands still while a computer sleeps
             wait = (row.time - first) / 1e9 / speed - (time.time_ns() - began) / 1e9
             if not -FURTHEST_OFF_S < wait < longest_period_s + FURTHEST_OFF_S:
-                began = time.time_ns()
+                passed_s, began = (time.time_ns() - began) / 1e9, time.time_ns()
                 if speed == 1.0:
                     # the computer slept, or its clock was set: a row of another time would be a lie
                     logger.warning("the machines are %.0f s off the clock and go on from now", abs(wait))
                     first = began
                     rows = site.rows(first)
                     continue
-                logger.warning("×%g is more than this computer manages; the machines run as fast as they can", speed)
-                first, wait = row.time, 0.0
+                if not slower:
+                    reached = (row.time - first) / 1e9 / passed_s
+                    logger.warning("×%g is more than this computer manages; the machines run at about ×%.0f", speed, reached)
+                first, wait, slower = row.time, 0.0, True
             await asyncio.sleep(max(wait, 0.0))
+            if speed > 1.0:
+                await stage.wait_for_brokers()
             await stage.show(row)
             for waveform, block in accelerometers.blocks(row.asset, row.time):
                 await stage.show_waveform(waveform, block)

@@ -127,6 +127,10 @@ class MqttPublisher:
             self._send(topic, payload)
         self._tell_truth(row)
 
+    @property
+    def unacknowledged(self) -> int:
+        return self._connection.unacknowledged
+
     def publish_waveform(self, topic: str, block: WaveformBlock) -> None:
         """Hand a block of a fast signal over, without waiting."""
         self._send(topic, waveform_message(block))

@@ -107,6 +107,10 @@ class SparkplugPublisher:
         if metrics and self._send_data(row.asset, metrics) is None:
             self._missed += 1
 
+    @property
+    def unacknowledged(self) -> int:
+        return self._connection.unacknowledged
+
     async def deliver(self, row: Row, *, until_subscribed: bool = False) -> None:
         """Publish a row and wait until it has left for a broker that is there, through outages too.
 

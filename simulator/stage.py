@@ -17,6 +17,8 @@ from simulator.sparkplug_publisher import SparkplugPublisher
 logger = logging.getLogger(__name__)
 
 SUBSCRIBER_POLL_S = 0.05
+BROKER_POLL_S = 0.005
+MOST_WAITING = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,11 @@ class Stage:
             await server.write(row)
         for publisher in self.publishers:
             publisher.publish(row)
+
+    async def wait_for_brokers(self) -> None:
+        """Wait until no broker that is there has much left to take: what runs faster than it would only fill memory."""
+        while any(publisher.unacknowledged > MOST_WAITING for publisher in self.publishers):  # noqa: ASYNC110  # paho counts
+            await asyncio.sleep(BROKER_POLL_S)
 
     async def show_waveform(self, waveform: Waveform, block: WaveformBlock) -> None:
         """One block of a fast signal: waits for nobody."""

@@ -18,6 +18,9 @@ from edge.contracts.plant_file import load_plant
 from edge.formats.json_message import parse_time
 from edge.formats.units import ucum_of
 from simulator import live
+from simulator.simulated_site import SimulatedSite
+from simulator.stage import MOST_WAITING, open_stage
+from tests.conftest import Mosquitto
 from tests.simulator.clients import ENVIRON, OpcuaWatcher, connected, in_background, until, watching
 
 URI = "urn:kullager:simulator"
@@ -156,6 +159,25 @@ async def test_live_machines_are_sparkplug_devices_too(plant: Plant) -> None:
     assert kinds == ["NBIRTH", "DBIRTH", "DDATA", "DDEATH", "NDEATH"]
 
 
+async def test_what_runs_faster_than_its_broker_waits_for_it_and_not_for_one_that_is_gone(
+    plant: Plant, mosquitto: Mosquitto
+) -> None:
+    site = SimulatedSite(plant, 1)
+    rows, most = site.rows(0), 0
+    async with open_stage(plant, site, ENVIRON) as stage:
+        (broker,) = stage.publishers
+        await until(lambda: broker._connection._client, "the connection")
+        for number in range(3000):
+            await asyncio.sleep(0.0)
+            await stage.wait_for_brokers()
+            await stage.show(next(rows))
+            most = max(most, broker.unacknowledged)
+            if number == 2500:
+                mosquitto.stop()
+    # a row brings the signals' message, and sometimes truth and catalogue
+    assert MOST_WAITING / 2 < most <= MOST_WAITING + 3
+
+
 async def test_a_scenario_is_begun_and_ended_by_command(plant: Plant) -> None:
     topics, url = plant.topics, plant.sources["broker"].url
 
@@ -182,7 +204,7 @@ async def test_a_scenario_is_begun_and_ended_by_command(plant: Plant) -> None:
 
             await until(broken, "its first fault")
             refused = await play("s2", "../../etc/passwd")
-            assert refused["problem"].startswith("there is no scenario '../../etc/passwd'; possible: hard, quiet")
+            assert refused["problem"].startswith("there is no scenario '../../etc/passwd'; possible: chaos, hard, quiet")
             assert (await play("s3", ""))["ok"]
             await until(lambda: active(heard.on(topics.simulator_catalogue)[-1]) == [], "the end of the scenario")
 
