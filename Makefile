@@ -24,7 +24,7 @@ demo:
 
 test:
 	@$(SETUP) system dev dashboard counterparts
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 check:
 	@$(SETUP) dev dashboard

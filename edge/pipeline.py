@@ -23,7 +23,7 @@ from edge.contracts.alarm import Alarm
 from edge.contracts.command import AlarmCommand, AlarmVerb
 from edge.contracts.errors import ModelError
 from edge.contracts.plant import Plant
-from edge.contracts.sample_batch import SampleBatch
+from edge.contracts.sample_batch import SampleBatch, TextTable
 from edge.data_manipulation.grid import GridRow
 from edge.group_pipeline import Arrays, GroupPipeline, Results
 from edge.groups import groups_of
@@ -57,6 +57,12 @@ class Pipeline:
         for asset_id, asset in plant.assets.items():
             if (model := models.get(asset.model or "")) is not None:
                 check_fit(model.spec, model.path, asset_id, asset)
+        # samples of text signals carry numbers of these tables; what conditions a model is numbered as the model does
+        self.texts: dict[int, TextTable] = {
+            row.index: TextTable(_codes(models.get(plant.assets[row.asset].model or ""), row.name))
+            for row in plant.signal_table
+            if row.is_text
+        }
         self._groups = [GroupPipeline(plant, group, models.get(group.model or ""), self.alarms) for group in groups_of(plant)]
 
     def feed(self, batch: SampleBatch) -> None:
@@ -130,6 +136,11 @@ class Pipeline:
         for index, group in enumerate(self._groups):
             group.restore({key.removeprefix(f"{index}/"): a for key, a in state.items() if key.startswith(f"{index}/")})
             group.go_on_after(reached[index])
+
+
+def _codes(model: OnnxModel | None, signal: str) -> tuple[str, ...]:
+    contexts = model.spec.context if model is not None else ()
+    return next((context.codes for context in contexts if context.name == signal), ())
 
 
 def load_models(plant: Plant, folder: Path) -> tuple[dict[str, OnnxModel], dict[str, str]]:

@@ -20,7 +20,7 @@ from edge.contracts.assessment import Assessment
 from edge.contracts.command import AlarmCommand, AlarmVerb
 from edge.contracts.plant import OpcuaSource, Plant
 from edge.contracts.plant_file import source_password
-from edge.contracts.sample_batch import SampleBatch, TextTable
+from edge.contracts.sample_batch import SampleBatch
 from edge.contracts.status import EdgeStatus, JournalStatus, ModelStatus
 from edge.data_acquisition.account import SourceAccount
 from edge.data_acquisition.mqtt import MqttAcquisition
@@ -97,7 +97,7 @@ class EdgeService:
         logger.info("stopped in order")
 
     def _acquisitions(self) -> list[tuple[str, Coroutine[None, None, None]]]:
-        texts = {row.index: TextTable() for row in self._plant.signal_table if row.is_text}
+        texts = self._pipeline.texts
         runs = []
         for name, source in self._plant.sources.items():
             signals, account = self._plant.signals_of(name), self._accounts[name]

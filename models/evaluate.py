@@ -66,6 +66,7 @@ def replay(
     if name is None:
         raise RecordingError(f"asset '{asset}' names no model in the plant file; add model = \"{model.spec.name}\"")
     pipeline = Pipeline(plant, {name: model})
+    recording = recording.coded({text: pipeline.texts[plant.signal_index[asset, text]] for text in recording.texts})
     assessments: list[Assessment] = []
     alarms: list[Alarm] = []
     rows_per_batch = 256

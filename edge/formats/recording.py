@@ -1,8 +1,8 @@
 """Recordings as CSV: one row per instant, one column per signal, as the simulator writes and most plants export."""
 
 import csv
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,6 +48,17 @@ class Recording:
             texts=self.texts,
             others={name: column[part] for name, column in self.others.items()},
         )
+
+    def coded(self, tables: Mapping[str, TextTable]) -> "Recording":
+        """The same, with the texts numbered by these tables, which get what they do not have yet."""
+        values, texts = dict(self.values), dict(self.texts)
+        for name, table in self.texts.items():
+            if name in tables:
+                numbers = np.array([*(tables[name].code(text) for text in table.texts), np.nan])
+                missing = np.isnan(values[name])
+                values[name] = numbers[np.where(missing, -1, np.nan_to_num(values[name])).astype(np.int64)]
+                texts[name] = tables[name]
+        return replace(self, values=values, texts=texts)
 
     def batches(self, plant: Plant, rows_per_batch: int = 256) -> Iterator[SampleBatch]:
         """All samples as batches; within a batch row by row, and nothing for empty cells."""

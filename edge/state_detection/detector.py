@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 class Observation:
     """What state detection sees of a group, arrays (n_assets, n_signals) where not said otherwise.
 
-    window:  (n_assets, n_samples, n_signals) float32
+    window:  (n_assets, n_samples, n_signals) float32; text signals as the numbers of their texts
     value:   the newest grid values, NaN where missing
     bad, stale: why a newest value is missing
     running: (n_assets,) bool
@@ -65,10 +65,14 @@ class Detector:
         spec = model.spec
         self._columns = np.array([names.index(signal.name) for signal in spec.signals], np.int64)
         self._all_columns = np.array_equal(self._columns, np.arange(len(names)))
+        self._context = np.array([names.index(context.name) for context in spec.context], np.int64)
+        self._n_codes = np.array([len(context.codes) for context in spec.context], np.int64)
+        # what has to be there now, for a score
+        self._needed = np.concatenate([self._columns, self._context])
         self._streak = np.zeros(n_assets, np.int64)
 
     def detect(self, seen: Observation) -> Detection:
-        spec, columns = self.model.spec, self._columns
+        spec, columns, needed = self.model.spec, self._columns, self._needed
         window = seen.window if self._all_columns else seen.window[:, :, columns]
         coverage = np.isfinite(window).mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
         reason = np.full(len(window), SCORED, np.int8)
@@ -76,12 +80,16 @@ class Detector:
         for applies, why in (
             (coverage < spec.min_coverage, Reason.LOW_COVERAGE),
             (seen.filled < spec.n_samples, Reason.WARMING_UP),
-            (seen.bad[:, columns].any(axis=1), Reason.BAD_QUALITY),
-            (seen.stale[:, columns].any(axis=1), Reason.STALE),
+            (self._changed(seen), Reason.CHANGEOVER),
+            (seen.bad[:, needed].any(axis=1), Reason.BAD_QUALITY),
+            (seen.stale[:, needed].any(axis=1), Reason.STALE),
             (~seen.running, Reason.MACHINE_OFF),
         ):
             reason[applies] = REASONS.index(why)
-        outputs = self._run(np.ascontiguousarray(window), reason)
+        inputs = {"window": np.ascontiguousarray(window)}
+        if len(self._context):
+            inputs["context"] = self._codes(seen)
+        outputs = self._run(inputs, reason)
         score = outputs.pop("score").copy()
         if "known" in outputs:
             unknown = (reason == SCORED) & (outputs["known"] < KNOWN_LIMIT)
@@ -96,14 +104,25 @@ class Detector:
             outputs=outputs,
         )
 
-    def _run(self, window: Floats, reason: NDArray[np.int8]) -> dict[str, Floats]:
+    def _changed(self, seen: Observation) -> NDArray[np.bool_]:
+        """(n_assets,) whether the context has changed within the window: it holds two products, and belongs to neither."""
+        before = seen.window[:, :, self._context]
+        differs = before != seen.value[:, None, self._context].astype(np.float32)
+        return np.asarray((differs & ~np.isnan(before)).any(axis=(1, 2)))
+
+    def _codes(self, seen: Observation) -> Floats:
+        """(n_assets, n_contexts) the model's own numbers of the newest texts, -1 for those that it was not trained on."""
+        newest = np.nan_to_num(seen.value[:, self._context], nan=-1.0)
+        return np.where((newest >= 0) & (newest < self._n_codes), newest, -1.0).astype(np.float32)
+
+    def _run(self, inputs: dict[str, Floats], reason: NDArray[np.int8]) -> dict[str, Floats]:
         """Score all rows, withheld ones included: a row's place in the batch stays the same."""
         try:
-            outputs = self.model.score({"window": window})
+            outputs = self.model.score(inputs)
         except ModelError as error:
             self.problem = str(error)
             reason[:] = REASONS.index(Reason.NO_MODEL)
-            return {"score": np.full(len(window), np.nan, np.float32)}
+            return {"score": np.full(len(reason), np.nan, np.float32)}
         nonsense = (reason == SCORED) & ~(np.isfinite(outputs["score"]) & (outputs["score"] >= 0))
         self.problem = f"{self.model.path}: gave a score that is no number ≥ 0" if nonsense.any() else None
         reason[nonsense] = REASONS.index(Reason.NO_MODEL)
@@ -140,7 +159,10 @@ def check_fit(spec: ModelSpec, path: str, asset_id: str, asset: Asset) -> None:
             faults.append(f"needs the signal '{signal.name}'")
         elif found.unit != signal.unit:
             faults.append(f"expects '{signal.name}' in {signal.unit}, the plant file says {found.unit}")
-    if spec.context:
-        faults.append("is conditioned on a context, which this version does not serve")
+    faults += [
+        f"is conditioned on '{context.name}', which should be a text signal: name it in the asset's 'context'"
+        for context in spec.context
+        if context.name not in asset.context
+    ]
     if faults:
         raise ModelError(f"{path}: does not fit asset '{asset_id}': " + "; ".join(faults))

@@ -95,6 +95,12 @@ class OnnxModel:
             self._check_node("input", node, INPUTS)
         for node in self.session.get_outputs():
             self._check_node("output", node, OUTPUTS)
+        if bool(self.spec.context) != ("context" in inputs):
+            has, says = ("has", "no") if "context" in inputs else ("has no", "a")
+            raise ModelError(f"{self.path}: {has} input 'context', and its metadata name {says} context")
+        if self.spec.context and inputs["context"].shape[1] not in (len(self.spec.context), None, "n_contexts"):
+            wide, wanted_width = inputs["context"].shape[1], len(self.spec.context)
+            raise ModelError(f"{self.path}: input 'context' is (n, {wide}); its metadata say {wanted_width}")
         wanted = [self.spec.n_samples, len(self.spec.signals)]
         given = inputs["window"].shape[1:]
         if any(isinstance(have, int) and have != want for have, want in zip(given, wanted, strict=True)):

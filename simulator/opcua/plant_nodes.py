@@ -10,7 +10,6 @@ from typing import Final
 
 from asyncua import ua
 
-from edge.contracts.alarm import BilingualText
 from edge.contracts.errors import KullagerError
 from edge.contracts.plant import Plant, SignalEntry, Waveform
 from edge.formats.units import NAMESPACE, UNITS
@@ -129,7 +128,7 @@ def _add_signal(
 
 def _add_waveform(name: str, waveform: Waveform, node: ua.NodeId, owner: ua.NodeId, span: Range, space: AddressSpace) -> None:
     """An array whose x axis is time, from the first point on: its range and length tell the sample rate."""
-    label = _label(waveform, name)
+    label = waveform.display_name(name)
     space.add_variable(
         node,
         ua.QualifiedName(name, node.NamespaceIndex),
@@ -154,12 +153,6 @@ def _add_waveform(name: str, waveform: Waveform, node: ua.NodeId, owner: ua.Node
     )
     definition = good(axis, ua.VariantType.ExtensionObject)
     space.add_property(node, ua.QualifiedName("XAxisDefinition", 0), definition, ua.NodeId(ua.ObjectIds.AxisInformation))
-
-
-def _label(waveform: Waveform, name: str) -> BilingualText:
-    names = waveform.name if isinstance(waveform.name, dict) else {"en": waveform.name or name}
-    sv, en = names.get("sv"), names.get("en")
-    return BilingualText(sv=sv or en or name, en=en or sv or name)
 
 
 def _add_range(space: AddressSpace, node: ua.NodeId, span: Range) -> None:
