@@ -20,7 +20,7 @@ from edge.contracts.plant import Plant
 from edge.contracts.plant_file import load_plant
 from edge.contracts.sample_batch import SampleBatch
 from edge.formats.json_message import parse_time
-from models.settings import Settings
+from models.settings import FAMILIES, FEATURES, Settings
 
 if TYPE_CHECKING:
     from models.training import TrainedModel
@@ -56,8 +56,10 @@ def _train(options: argparse.Namespace) -> None:
 
     plant = load_plant(options.plant, os.environ)
     settings = Settings(
+        family=options.family,
+        features=options.features,
         n_samples=options.window,
-        quantile=options.quantile,
+        false_alarms=options.false_alarms,
         persistence=options.persistence,
         version=options.version,
         without=options.without,
@@ -93,17 +95,22 @@ def _benchmark(options: argparse.Namespace) -> None:
     from models.benchmark import skab, table
 
     plant = load_plant(options.plant, os.environ)
-    print(table(*skab(options.folder, plant, options.asset, lambda file: logger.info("%s", file))))
+    settings = Settings(family=options.family, features=options.features, n_samples=options.window)
+    n_files, by_rows, deployed = skab(options.folder, plant, options.asset, settings, lambda file: logger.info("%s", file))
+    print(table(n_files, settings, by_rows, deployed))
 
 
 def _tell(trained: "TrainedModel", path: Path) -> None:
     from models.card import false_alarm_sentence
 
-    spec, on, limits = trained.spec, trained.spec.trained_on, trained.detector.limits_
+    spec, on = trained.spec, trained.spec.trained_on
     if on is not None:
         print(f"trained on    {on.rows} rows, {on.first} to {on.last}; {len(trained.data.windows)} windows")
     print(f"model         {spec.name} version {spec.version}: {len(spec.signals)} signals, {spec.n_samples} instants")
-    print(f"limits        T² {limits[0]:.4g}, Q {limits[1]:.4g} ({trained.detector.quantile:g} quantile, held out)")
+    print(f"detector      {spec.figures['family']} of {', '.join(spec.figures['features'])}")
+    if spec.context:
+        told_by = ", ".join(context.name for context in spec.context)
+        print(f"modes         {', '.join(spec.figures['modes'])} (told by {told_by}); others are withheld as unknown")
     print(f"false alarms  {false_alarm_sentence(trained)}")
     print(f"model file    {path} ({len(trained.content) / 1000:.1f} kB)")
     print(f"model card    {path.with_suffix('.md')}")
@@ -150,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m models", description="From plant data to one ONNX file for the edge.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
-    one = verbs.add_parser("train", help="train the default model on a healthy recording")
+    one = verbs.add_parser("train", help="train a detector on a healthy recording")
     one.add_argument("data", type=Path, metavar="DATA", help="recording, CSV or Parquet")
     one.add_argument("--plant", type=Path, required=True, help="plant file (TOML)")
     one.add_argument("--asset", required=True, help="asset of the plant file that the recording is of")
@@ -158,8 +165,14 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--rows", type=_rows, metavar="FROM:TO", help="healthy rows of the file, such as 0:400")
     one.add_argument("--from", type=_time, dest="first", metavar="TIME", help="healthy from this time, RFC 3339")
     one.add_argument("--to", type=_time, dest="last", metavar="TIME", help="healthy up to this time, RFC 3339")
-    one.add_argument("--window", type=int, default=DEFAULTS.n_samples, help="trailing window in grid instants (%(default)s)")
-    one.add_argument("--quantile", type=float, default=DEFAULTS.quantile, help="of held-out scores, the limit (%(default)s)")
+    _add_detector(one)
+    one.add_argument(
+        "--false-alarms",
+        type=float,
+        default=DEFAULTS.false_alarms,
+        metavar="N",
+        help="that held-out healthy data may raise in a machine-week (%(default)s)",
+    )
     one.add_argument(
         "--persistence", type=int, default=DEFAULTS.persistence, help="scores ≥ 1 in a row for an anomaly (%(default)s)"
     )
@@ -182,8 +195,28 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("folder", type=Path, metavar="FOLDER", help="the data set, as it is published")
     one.add_argument("--plant", type=Path, default=SKAB_PLANT, help="plant file with its columns (%(default)s)")
     one.add_argument("--asset", default="rig", help="its asset (%(default)s)")
+    _add_detector(one)
     one.set_defaults(run=_benchmark)
     return parser
+
+
+def _add_detector(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--family", choices=FAMILIES, default=DEFAULTS.family, help="kind of detector (%(default)s)")
+    verb.add_argument(
+        "--features",
+        type=_features,
+        default=DEFAULTS.features,
+        metavar="KIND,…",
+        help=f"of each window beside the means: {', '.join(FEATURES)}, or none (default: {','.join(DEFAULTS.features)})",
+    )
+    verb.add_argument("--window", type=int, default=DEFAULTS.n_samples, help="trailing window in grid instants (%(default)s)")
+
+
+def _features(text: str) -> tuple[str, ...]:
+    kinds = () if text == "none" else tuple(text.split(","))
+    if wrong := [kind for kind in kinds if kind not in FEATURES]:
+        raise argparse.ArgumentTypeError(f"'{wrong[0]}' should be {', '.join(FEATURES)} or none")
+    return kinds
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """Limits and false alarms from healthy data that the model has not seen.
 
 Trailing windows overlap, so neighbours are nearly copies: limits from the training rows themselves, or from shuffled
-cross-validation, are far too tight (false alarms on 87 to 100 % of healthy rows in the SKAB recordings). Therefore
-*purged blocked* cross-validation: contiguous blocks are held out in turn, and training leaves out the n_samples - 1
-windows on both sides that share rows with the block. See M. López de Prado: Advances in Financial Machine Learning,
-2018, chapter 7.
+cross-validation, are far too tight (false alarms on 87 to 100 % of healthy rows in the SKAB recordings). So whole blocks of
+time are held out, as each family of detectors needs it, and the limit is the smallest at which what was held out raises no
+more alarms than are wanted.
 """
 
 from dataclasses import dataclass
@@ -12,15 +11,19 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d, minimum_filter1d
 from scipy.special import gammaincinv
-from sklearn.base import clone
 
 from edge.contracts.errors import RecordingError
 from edge.contracts.plant import AlarmSettings
-from models.detectors import Matrix, PcaDetector, limits, ratio_to
+from models.detectors import Detector
+from models.detectors.base import Matrix, Modes, limits, ratio_to
 
 N_BLOCKS: Final = 4
 WEEK_S: Final = 7 * 86_400.0
+# before the rate of alarms decides, limits are brought to this quantile of their statistics: a machine whose alarms are rare
+# is still not to look anomalous every hour
+USUAL: Final = 0.99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +49,16 @@ class FalseAlarms:
 class Calibration:
     """What held-out windows say about a detector.
 
-    limits:       (n_statistics,) the quantile of all held-out statistics: what the model is deployed with
-    scores:       (n_windows,) each held-out window against the limits of the *other* blocks, so that no window has a say
-                  in the limit it is judged by
-    expected:     (n_windows, n_signals) what a model that has not seen the window expected
+    limits:       (n_statistics,) what the model is deployed with
+    index:        (n_held_out,) the windows that were held out
+    scores:       (n_held_out,) each against the limits of the *other* blocks, so that no window has a say in the limit it is
+                  judged by
+    expected:     (n_held_out, n_features) what a model that has not seen the window expected
     exceedance:   share of held-out windows with a score ≥ 1
     """
 
     limits: Matrix
+    index: NDArray[np.int64]
     scores: Matrix
     expected: Matrix
     false_alarms: FalseAlarms
@@ -63,25 +68,8 @@ class Calibration:
         return float((self.scores >= 1).mean())
 
 
-def purged_folds(n_windows: int, purge: int, n_blocks: int = N_BLOCKS) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """(training, held-out) indices for each block.
-
-    Windows are purged by their index. Where instants in between were left out, two windows are farther apart in time than
-    in index, so this never purges too few.
-
-    >>> [(train.tolist(), held_out.tolist()) for train, held_out in purged_folds(6, 1, 3)]
-    [([3, 4, 5], [0, 1]), ([0, 5], [2, 3]), ([0, 1, 2], [4, 5])]
-    """
-    folds = []
-    index = np.arange(n_windows)
-    for held_out in np.array_split(index, n_blocks):
-        train = index[(index < held_out[0] - purge) | (index > held_out[-1] + purge)]
-        folds.append((train, held_out))
-    return folds
-
-
 def calibrate(
-    detector: PcaDetector,
+    detector: Detector,
     features: Matrix,
     time: NDArray[np.int64],
     *,
@@ -89,60 +77,105 @@ def calibrate(
     period_s: float,
     persistence: int,
     alarm: AlarmSettings,
+    false_alarms_per_week: float,
+    mode: Modes | None = None,
 ) -> Calibration:
-    """Held-out statistics of all windows, the limits at `detector.quantile` of them, and the alarms they would have raised.
+    """Held-out statistics, the limits at which they raise the wanted alarms at most, and the alarms that they then would.
 
     features: (n_windows, n_features) of healthy windows in time order; time: (n_windows,) [ns] at which they end.
+    Where there is less data than it takes for one wanted alarm, none is allowed.
     """
-    folds = purged_folds(len(features), n_samples - 1)
-    if min(len(train) for train, _ in folds) <= 2 * features.shape[1]:
-        raise RecordingError(f"{len(features)} windows are too few to hold a quarter of them out; give more healthy rows")
-    statistics, expected = None, np.empty_like(features)
-    for train, held_out in folds:
-        model = clone(detector).fit(features[train])
-        found = model.statistics(features[held_out])
-        statistics = np.empty((len(features), found.shape[1])) if statistics is None else statistics
-        statistics[held_out] = found
-        expected[held_out] = model.expected(features[held_out])
-    assert statistics is not None  # noqa: S101 - there is always a fold
-    scores = np.empty(len(features))
-    count = 0
-    for _, held_out in folds:
-        others = np.delete(statistics, held_out, axis=0)
-        scores[held_out] = ratio_to(limits(others, detector.quantile), statistics[held_out])
-        count += count_alarms(scores[held_out], time[held_out], period_s, persistence, alarm)
+    try:
+        held = detector.held_out(features, n_samples - 1, N_BLOCKS, mode)
+    except ValueError as error:
+        raise RecordingError(f"{error}; give more healthy rows") from None
+    usual = limits(held.statistics, USUAL)
+    score = ratio_to(usual, held.statistics)
+    on_instants = persistence + round(alarm.on_delay_s / period_s)
+    off_instants = 1 + round(alarm.off_delay_s / period_s)
+    blocks = [held.block == number for number in np.unique(held.block)]
+    counters = [
+        AlarmCounter(score[here], time[held.index[here]], period_s, on_instants, off_instants, alarm) for here in blocks
+    ]
+    scores, count = np.empty(len(score)), 0
+    for here, counter in zip(blocks, counters, strict=True):
+        others = [other for other in counters if other is not counter]
+        level = lowest_level(others, false_alarms_per_week, period_s)
+        scores[here] = score[here] / level
+        count += counter.count(level)
     return Calibration(
-        limits=limits(statistics, detector.quantile),
+        limits=usual * lowest_level(counters, false_alarms_per_week, period_s) ** 2,
+        index=held.index,
         scores=scores,
-        expected=expected,
-        false_alarms=FalseAlarms(count=count, observed_s=len(features) * period_s),
+        expected=held.expected,
+        false_alarms=FalseAlarms(count=count, observed_s=len(score) * period_s),
     )
 
 
-def count_alarms(scores: Matrix, time: NDArray[np.int64], period_s: float, persistence: int, alarm: AlarmSettings) -> int:
-    """How many alarms a sequence of scores raises.
+class AlarmCounter:
+    """How many alarms a sequence of scores raises at a level, many levels being asked for.
 
-    An asset is anomalous from the `persistence`-th score ≥ 1 in a row; the alarm comes when that has lasted for the
-    on-delay, and returns when scores have stayed below 1 - hysteresis for the off-delay. A gap in time starts anew.
+    The alarm comes with the `on_instants`-th score at or above the level in a row, and returns when scores have stayed below
+    its hysteresis for `off_instants`. A gap in time starts anew.
 
     >>> seconds = np.arange(8) * 1_000_000_000
-    >>> quick = AlarmSettings(on_delay_s=1.0, off_delay_s=1.0)
-    >>> count_alarms(np.array([0, 2, 2, 2, 0, 0, 2, 2.0]), seconds, 1.0, 2, quick)
-    1
+    >>> counter = AlarmCounter(np.array([0, 2, 2, 2, 0, 0, 2, 2.0]), seconds, 1.0, 3, 2, AlarmSettings())
+    >>> counter.count(1.0), counter.count(2.5)
+    (1, 0)
     """
-    on_instants = persistence + round(alarm.on_delay_s / period_s)
-    off_instants = 1 + round(alarm.off_delay_s / period_s)
-    gap = np.diff(time, prepend=time[:1]) > 1.5 * period_s * 1e9
-    count = above = below = 0
-    active = False
-    for score, starts_anew in zip(scores.tolist(), gap.tolist(), strict=True):
-        if starts_anew:
-            above = below = 0
-        above = above + 1 if score >= 1 else 0
-        below = below + 1 if score < 1 - alarm.hysteresis else 0
-        if not active and above >= on_instants:
-            active = True
+
+    def __init__(
+        self,
+        scores: Matrix,
+        time: NDArray[np.int64],
+        period_s: float,
+        on_instants: int,
+        off_instants: int,
+        alarm: AlarmSettings,
+    ) -> None:
+        self.n = len(scores)
+        self._hysteresis = alarm.hysteresis
+        index = np.arange(self.n)
+        starts_anew = np.diff(time, prepend=time[:1]) > 1.5 * period_s * 1e9
+        begun = np.maximum.accumulate(np.where(starts_anew, index, 0)) if self.n else index
+        # trailing extremes; where a gap lies within, there is neither alarm nor return
+        self._least = np.where(index - begun + 1 >= on_instants, _trailing(minimum_filter1d, scores, on_instants), -np.inf)
+        self._most = np.where(index - begun + 1 >= off_instants, _trailing(maximum_filter1d, scores, off_instants), np.inf)
+
+    @property
+    def highest(self) -> float:
+        """Above this level there is no alarm."""
+        return float(self._least.max(initial=0.0))
+
+    def count(self, level: float) -> int:
+        on = np.flatnonzero(self._least >= level)
+        off = np.flatnonzero(self._most < level * (1.0 - self._hysteresis))
+        count, now = 0, -1
+        while (begins := int(np.searchsorted(on, now, "right"))) < len(on):
             count += 1
-        elif active and below >= off_instants:
-            active = False
-    return count
+            returns = int(np.searchsorted(off, on[begins], "right"))
+            if returns == len(off):
+                break
+            now = int(off[returns])
+        return count
+
+
+def lowest_level(counters: list[AlarmCounter], per_week: float, period_s: float) -> float:
+    """The smallest level, at least 1, at which all counters together count no more alarms than `per_week` allows."""
+    allowed = int(per_week * sum(counter.n for counter in counters) * period_s / WEEK_S)
+    low, high = 1.0, max(counter.highest for counter in counters) * (1.0 + 1e-6)
+    if high <= low or sum(counter.count(low) for counter in counters) <= allowed:
+        return low
+    while high / low > 1.0 + 1e-6:
+        middle = float(np.sqrt(low * high))
+        if sum(counter.count(middle) for counter in counters) <= allowed:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _trailing(filter1d: object, values: Matrix, length: int) -> Matrix:
+    """The extreme of each value and the `length` - 1 before it."""
+    extreme: Matrix = filter1d(values, size=length, origin=(length - 1) // 2, mode="nearest")  # type: ignore[operator]
+    return extreme

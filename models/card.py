@@ -19,11 +19,13 @@ LATENCY_ROUNDS: Final = 200
 def latency_us(path: Path) -> float:
     """Median time [µs] in which this machine scores one asset with the model in `path`, as the edge runs it."""
     model = OnnxModel.load(path)
-    window = np.zeros((1, model.spec.n_samples, len(model.spec.signals)), np.float32)
+    inputs = {"window": np.zeros((1, model.spec.n_samples, len(model.spec.signals)), np.float32)}
+    if model.spec.context:
+        inputs["context"] = np.zeros((1, len(model.spec.context)), np.float32)
     rounds = []
     for _ in range(LATENCY_ROUNDS):
         begun = time.perf_counter_ns()
-        model.score({"window": window})
+        model.score(inputs)
         rounds.append(time.perf_counter_ns() - begun)
     return float(np.median(rounds)) / 1000
 
@@ -43,7 +45,7 @@ def false_alarm_sentence(trained: TrainedModel) -> str:
 
 def card(trained: TrainedModel, asset: str, latency: float) -> str:
     """The whole card. `latency` is in µs and of this machine; it stands here and not in the file."""
-    spec, detector = trained.spec, trained.detector
+    spec = trained.spec
     on = spec.trained_on
     assert on is not None  # noqa: S101 - training always says
     window_s = spec.n_samples * spec.period_s
@@ -64,17 +66,12 @@ Content (SHA-256): `{on.sha256}`
 
 ## How it decides
 
-The mean of each signal over the last {window_s:g} s is compared with {detector.pca_.n_components_} patterns in which the
-signals varied together in training ({detector.variance:.0%} of the variation). Two distances are measured: how far out the
-machine is within these patterns (T², limit {detector.limits_[0]:.4g}), and how badly the signals fit them (Q, limit
-{detector.limits_[1]:.4g}). The score is the root of the larger ratio of both to their limits: **1.0 is the alarm limit**.
-The machine counts as anomalous after {spec.persistence} scores of 1 or more in a row.
-
-The limits are the {detector.quantile:.1%} quantile of the scores of healthy data that the model had not seen: in turn, each
-quarter of the training time was held out, with everything that overlaps it, and scored by a model of the rest.
-
+{_decides(trained, window_s)} The score is a distance in units of its limit: **1.0 is the alarm limit**. The machine counts as
+anomalous after {spec.persistence} scores of 1 or more in a row.
+{_modes(trained)}
 ## False alarms
 
+The limit is the smallest at which healthy data that the model had not seen raise {_wanted(trained)}.
 {false_alarm_sentence(trained)}
 Counted with the on-delay, off-delay and hysteresis of the plant file, against limits in which the counted quarter had no say.
 {trained.calibration.exceedance:.2%} of held-out instants had a score of 1 or more.
@@ -87,13 +84,56 @@ SHA-256 of the file: `{hashlib.sha256(trained.content).hexdigest()}`
 
 ## Limits of use
 
-- It knows only the operating points it was trained on; a new product, season or speed may look like a fault.
+- It knows only the operating points it was trained on; a new season or speed may look like a fault.
 - If a fault was already present in the training data, it is part of what the model calls normal.
 - It sees the means over {window_s:g} s: shorter events are smoothed away, and a fault shows with that delay.
 - Nothing is scored while the machine is off, while a newest value is missing, or when less than {spec.min_coverage:.0%} of a
   window is there.
 - Retrain after a repair or a change of sensors, and whenever false alarms exceed what stands above.
 """
+
+
+HOW: Final = {
+    "covariance": "How far they lie from their training means is measured against how they varied together, and how far they "
+    "wandered from one quarter of the training time to the next (Mahalanobis distance, Ledoit-Wolf covariance).",
+    "pca": "They are compared with the patterns in which they varied together in training: how far out the machine is within "
+    "these patterns (T²), and how badly the signals fit them (Q).",
+    "kernel": "They are compared with the most similar situations of the training data (auto-associative kernel regression).",
+    "autoencoder": "They are compared with what a small neural network makes of them that has learnt to reproduce normal ones.",
+    "mixture": "They are compared with the nearest of the regimes that were found in the training data (Gaussian mixture).",
+    "forest": "It is counted how few random cuts set them apart from the training data (isolation forest).",
+}
+SEEN: Final = {
+    "mean": "the mean",
+    "spread": "the spread",
+    "slope": "the change",
+    "jitter": "the jitter from instant to instant",
+}
+
+
+def _decides(trained: TrainedModel, window_s: float) -> str:
+    figures = trained.spec.figures
+    seen = " and ".join(SEEN[kind] for kind in figures["features"])
+    verb = "is" if len(figures["features"]) == 1 else "are"
+    return f"Of each signal {seen} over the last {window_s:g} s {verb} looked at. {HOW[figures['family']]}"
+
+
+def _modes(trained: TrainedModel) -> str:
+    spec = trained.spec
+    if not spec.context:
+        return ""
+    told_by = " and ".join(f"`{context.name}`" for context in spec.context)
+    return (
+        f"\nWhat is normal depends on {told_by}. It knows: {', '.join(spec.figures['modes'])}.\n"
+        "For anything else there is no score (`unknown-operating-point`), and none while it changes (`changeover`).\n"
+    )
+
+
+def _wanted(trained: TrainedModel) -> str:
+    wanted = trained.spec.figures["false_alarms_wanted"]
+    if wanted == 0:
+        return "no alarm"
+    return f"at most {wanted:g} alarm{'' if wanted == 1 else 's'} a week, and none where there is too little of it for one"
 
 
 def _row(signal: ModelSignal, reference: SignalReference) -> str:

@@ -17,6 +17,7 @@ from edge.formats.json_message import format_time
 from edge.formats.recording import TIME_COLUMNS, Recording, read_csv
 from edge.pipeline import GridValues, grid_values
 from models.features import Windows
+from models.modes import OperatingModes, learn_modes
 
 Watch = Callable[[Iterable[SampleBatch], int], Iterable[SampleBatch]]
 
@@ -25,12 +26,16 @@ Watch = Callable[[Iterable[SampleBatch], int], Iterable[SampleBatch]]
 class HealthyData:
     """The windows of one asset that the edge would score, and what they came from.
 
-    time: (n_windows,) int64 [ns UTC], the instant at which each window ends
+    time:  (n_windows,) int64 [ns UTC], the instant at which each window ends
+    modes: what tells operating modes apart; mode: (n_windows,) that of each window; codes: (n_windows, n_contexts)
     """
 
     signals: tuple[ModelSignal, ...]
     windows: Windows
     time: NDArray[np.int64]
+    modes: OperatingModes
+    mode: NDArray[np.int64]
+    codes: NDArray[np.int64]
     trained_on: TrainedOn
 
 
@@ -121,6 +126,11 @@ def healthy_data(
     batches = watch(recording.batches(plant, rows_per_batch), -(-len(recording) // rows_per_batch))
     grid = grid_values(plant, recording.asset, batches, n_samples)
     windows = scored_windows(grid, names, n_samples, min_coverage)
+    contexts = [name for name in asset.context if name in recording.texts and name in grid.signals and name not in without]
+    codes, changed = context_of(grid, contexts, windows)
+    modes, columns, belongs = learn_modes(contexts, recording.texts, codes, changed, len(names))
+    windows = Windows(values=windows.values, last=windows.last[belongs], n_samples=n_samples)
+    codes = codes[belongs][:, columns]
     needed = max(4 * n_samples, 10 * len(names))
     if len(windows) < needed:
         raise RecordingError(
@@ -131,6 +141,9 @@ def healthy_data(
         signals=tuple(ModelSignal(name=name, unit=asset.signals[name].unit) for name in names),
         windows=windows,
         time=grid.time[windows.last],
+        modes=modes,
+        mode=modes.of(codes),
+        codes=codes,
         trained_on=TrainedOn(
             rows=len(recording),
             first=format_time(int(recording.time[0])),
@@ -152,6 +165,20 @@ def scored_windows(grid: GridValues, names: Sequence[str], n_samples: int, min_c
     coverage = (found[row + 1] - found[np.maximum(row + 1 - n_samples, 0)]) / (n_samples * len(names))
     scored = (row - begun + 1 >= n_samples) & grid.running & there.all(axis=1) & (coverage >= min_coverage)
     return Windows(values=values, last=np.flatnonzero(scored), n_samples=n_samples)
+
+
+def context_of(grid: GridValues, names: Sequence[str], windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(n_windows, n_names): the numbers of the texts at the end of each window, -1 where missing, and whether they changed."""
+    texts = grid.value[:, [grid.signals.index(name) for name in names]]
+    newest = np.nan_to_num(texts, nan=-1.0).astype(np.int64)
+    row = np.arange(len(texts))[:, None]
+    differs = np.zeros_like(newest, np.bool_)
+    # a missing text is no change, but the next one is compared with the last that was there
+    last_there = np.maximum.accumulate(np.where(newest >= 0, row, 0), axis=0)
+    known = np.take_along_axis(newest, last_there, axis=0)
+    differs[1:] = (known[1:] != known[:-1]) & (known[:-1] >= 0)
+    last_change = np.maximum.accumulate(np.where(differs, row, 0), axis=0)
+    return newest[windows.last], last_change[windows.last] > windows.last[:, None] - (windows.n_samples - 1)
 
 
 def check(recording: Recording, names: Sequence[str]) -> None:

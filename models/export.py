@@ -19,47 +19,52 @@ from numpy.typing import NDArray
 from edge.contracts.errors import ModelError
 from edge.contracts.model_spec import GOLDEN_KEY, SPEC_KEY, ModelSpec
 from edge.formats.json_message import encode
-from models.detectors import EXPECTED_REACH, SMALLEST_PART, Matrix, PcaDetector
-from models.features import TRAILING_MEAN_GRAPH, Windows
+from models.detectors import Detector
+from models.detectors.base import EXPECTED_REACH, SMALLEST_PART, Matrix, Modes
+from models.features import Double, FeatureGraph, Windows, build, open_session
+from models.modes import GRAPH as MODE_GRAPH
+from models.modes import OperatingModes
 
-OPSET: Final = 21
-IR_VERSION: Final = 10
 TOLERANCE: Final = 1e-4
 N_GOLDEN: Final = 3
-OUTPUTS: Final = ("score", "contribution", "expected")
 
-# `deviation` → the outputs; the names are those of `PcaDetector`
-PCA_GRAPH: Final = """
-    scaled = Div(deviation, scale)
-    around = Sub(scaled, component_mean)
-    component = MatMul(around, whitening)
-    t2 = ReduceSumSquare<keepdims = 1>(component, axis_1)
-    projection = MatMul(around, loadings)
-    modelled = MatMul(projection, loadings_transposed)
-    residual = Sub(around, modelled)
-    q = ReduceSumSquare<keepdims = 1>(residual, axis_1)
-    t2_ratio = Div(t2, t2_limit)
-    q_ratio = Div(q, q_limit)
-    ratio = Max(t2_ratio, q_ratio)
-    distance = Sqrt(ratio)
-    score = Squeeze(distance, axis_1)
+# the mean and the scale of the features, of the mode that a machine is in or of the only one there is
+MODE_SCALE_GRAPH: Final = """
+    mode_mean = Gather(mean_table, mode)
+    mode_scale = Gather(scale_table, mode)
+"""
+ONLY_SCALE_GRAPH: Final = """
+    mode_mean = Identity(mean_table)
+    mode_scale = Identity(scale_table)
+"""
+# → `z`, in 64 bits as training computes it: a tree cuts at a number, and a rounding would cross it
+SCALE_GRAPH: Final = """
+    feature_64 = Cast<to = 11>(feature)
+    around_mode = Sub(feature_64, mode_mean)
+    z_64 = Div(around_mode, mode_scale)
+    z_missing = IsNaN(z_64)
+    z_filled = Where(z_missing, zero_64, z_64)
+    z = Cast<to = 1>(z_filled)
+"""
+# `statistic`, `part`, `modelled` → the outputs
+OUTPUT_GRAPH: Final = """
+    ratios = Div(statistic, limits)
+    ratio = ReduceMax<keepdims = 0>(ratios, axis_1)
+    score = Sqrt(ratio)
 
-    t2_share = MatMul(component, loadings_transposed)
-    t2_square = Mul(t2_share, t2_share)
-    t2_part = Div(t2_square, t2_limit)
-    q_square = Mul(residual, residual)
-    q_part = Div(q_square, q_limit)
-    both = Add(t2_part, q_part)
-    part = Add(both, smallest_part)
-    whole = ReduceSum<keepdims = 1>(part, axis_1)
-    contribution = Div(part, whole)
+    part_above = Add(part, smallest_part)
+    part_of_signal = MatMul(part_above, signal_of)
+    whole = ReduceSum<keepdims = 1>(part_of_signal, axis_1)
+    contribution = Div(part_of_signal, whole)
 
-    within_reach = Clip(around, least_reach, reach)
-    projection_within = MatMul(within_reach, loadings)
-    modelled_within = MatMul(projection_within, loadings_transposed)
-    modelled_scaled = Add(modelled_within, component_mean)
-    modelled_deviation = Mul(modelled_scaled, scale)
-    expected = Add(modelled_deviation, centre)
+    modelled_mean_z = Slice(modelled, from_0, n_signals, axis_1)
+    mean_of_mode = Slice(mode_mean, from_0, n_signals, axis_1)
+    scale_of_mode = Slice(mode_scale, from_0, n_signals, axis_1)
+    mean_single = Cast<to = 1>(mean_of_mode)
+    scale_single = Cast<to = 1>(scale_of_mode)
+    expected_around = Mul(modelled_mean_z, scale_single)
+    expected_deviation = Add(expected_around, mean_single)
+    expected = Add(expected_deviation, centre)
 """
 
 
@@ -71,45 +76,49 @@ class Parity:
     largest: float
 
 
-def graph(detector: PcaDetector, n_samples: int) -> onnx.ModelProto:
-    """The model of a fitted detector over trailing means, without its metadata."""
-    components = detector.pca_.components_
+def graph(detector: Detector, features: FeatureGraph, modes: OperatingModes) -> onnx.ModelProto:
+    """The model of a fitted detector over its features, without its metadata."""
+    fragment = detector.fragment()
+    n_signals, conditioned = features.n_signals, bool(modes.contexts)
     constants: dict[str, Any] = {
-        "zero": np.float32(0),
-        "one": np.float32(1),
-        "axis_1": np.array([1], np.int64),
-        "centre": detector.mean_,
-        "scale": detector.scale_,
-        "component_mean": detector.pca_.mean_,
-        "whitening": detector.whitening,
-        "loadings": components.T,
-        "loadings_transposed": components,
-        "t2_limit": detector.limits_[0],
-        "q_limit": detector.limits_[1],
+        **features.constants,
+        **modes.constants,
+        **fragment.constants,
+        "mean_table": Double.of(detector.mean_),
+        "scale_table": Double.of(detector.scale_),
+        "zero_64": Double.of(np.array(0.0)),
+        "limits": detector.limits_[None],
         "reach": np.float32(EXPECTED_REACH),
         "least_reach": np.float32(-EXPECTED_REACH),
         "smallest_part": np.float32(SMALLEST_PART),
+        "signal_of": np.eye(n_signals)[features.signal_of],
+        "n_signals": np.array([n_signals], np.int64),
     }
-    n_signals = components.shape[1]
-    model = onnx.parser.parse_model(f"""
-        <ir_version: {IR_VERSION}, opset_import: ["" : {OPSET}], producer_name: "kullager">
-        pca (float[n_assets, {n_samples}, {n_signals}] window)
-        => (float[n_assets] score, float[n_assets, {n_signals}] contribution, float[n_assets, {n_signals}] expected)
-        {{ {TRAILING_MEAN_GRAPH} {PCA_GRAPH} }}
-    """)
-    model.graph.initializer.extend(onnx.numpy_helper.from_array(_as_constant(value), name) for name, value in constants.items())
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    inputs = f"float[n_assets, {features.n_samples}, {n_signals}] window"
+    outputs = f"float[n_assets] score, float[n_assets, {n_signals}] contribution, float[n_assets, {n_signals}] expected"
+    if conditioned:
+        inputs += f", float[n_assets, {len(modes.contexts)}] context"
+        outputs += ", float[n_assets] known"
+    by_mode = MODE_GRAPH + MODE_SCALE_GRAPH if conditioned else ONLY_SCALE_GRAPH
+    nodes = features.text + by_mode + SCALE_GRAPH + fragment.text + OUTPUT_GRAPH
+    return build("detector", inputs, outputs, nodes, constants, fragment.attributes)
 
 
-def with_metadata(model: onnx.ModelProto, spec: ModelSpec, windows: Windows) -> bytes:
-    """The file: graph, spec and golden vectors (some training windows, the last with values missing)."""
-    golden = windows.take(np.linspace(0, len(windows) - 1, N_GOLDEN).astype(np.int64))
-    golden[-1, : windows.n_samples // 3, 0] = np.nan
-    golden[-1, :, -1] = np.nan
-    outputs = _run(_session(model.SerializeToString()), golden)
+def with_metadata(model: onnx.ModelProto, spec: ModelSpec, windows: Windows, codes: NDArray[np.int64]) -> bytes:
+    """The file: graph, spec and golden vectors (some training windows, the last with values missing).
+
+    codes: (n_windows, n_contexts) of the windows
+    """
+    some = np.linspace(0, len(windows) - 1, N_GOLDEN).astype(np.int64)
+    window = windows.take(some)
+    window[-1, : windows.n_samples // 3, 0] = np.nan
+    window[-1, :, -1] = np.nan
+    golden = {"window": window}
+    if spec.context:
+        golden["context"] = codes[some].astype(np.float32)
+    outputs = _run(open_session(model.SerializeToString()), golden)
     vectors = {
-        "inputs": {"window": _tensor(golden)},
+        "inputs": {name: _tensor(values) for name, values in golden.items()},
         "outputs": {name: _tensor(values) for name, values in outputs.items()},
         "tolerance": TOLERANCE,
     }
@@ -119,22 +128,34 @@ def with_metadata(model: onnx.ModelProto, spec: ModelSpec, windows: Windows) -> 
     return content
 
 
-def check_parity(content: bytes, detector: PcaDetector, windows: Windows, features: Matrix) -> Parity:
+def check_parity(
+    content: bytes,
+    detector: Detector,
+    features: FeatureGraph,
+    windows: Windows,
+    computed: Matrix,
+    mode: Modes,
+    codes: NDArray[np.int64],
+) -> Parity:
     """Every training window through scikit-learn and through the file; raises `ModelError` where they disagree.
 
     Scores are compared relative to themselves (below 0.01 to that), contributions as they are, expected values relative to
     the spread of their signal.
     """
-    session = _session(content)
-    largest, done = 0.0, 0
+    session = open_session(content)
+    largest, done, n_signals = 0.0, 0, features.n_signals
     for block in windows.blocks():
-        given = _run(session, block)
-        part = features[done : done + len(block)]
-        score = detector.scores(part)
+        here = slice(done, done + len(block))
+        given = _run(session, {"window": block, "context": codes[here].astype(np.float32)})
+        part, modes = computed[here], mode[here]
+        score = detector.scores(part, modes)
+        contribution = detector.contributions(part, modes) @ np.eye(n_signals)[features.signal_of]
+        expected = detector.expected(part, modes)[:, :n_signals] + features.centre
+        size = np.maximum(detector.scale_[modes][:, :n_signals], np.abs(features.centre))
         for difference in (
             np.abs(given["score"] - score) / np.maximum(score, 0.01),
-            np.abs(given["contribution"] - detector.contributions(part)),
-            np.abs(given["expected"] - detector.expected(part)) / np.maximum(detector.scale_, np.abs(detector.mean_)),
+            np.abs(given["contribution"] - contribution),
+            np.abs(given["expected"] - expected) / size,
         ):
             largest = max(largest, float(difference.max()))
         done += len(block)
@@ -161,19 +182,11 @@ def write(path: Path, content: bytes | str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _as_constant(value: Any) -> NDArray[Any]:
-    array = np.asarray(value)
-    return np.ascontiguousarray(array if array.dtype == np.int64 else array.astype(np.float32))
-
-
-def _session(content: bytes) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-
-
-def _run(session: ort.InferenceSession, window: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    return dict(zip(OUTPUTS, session.run(OUTPUTS, {"window": window}), strict=True))
+def _run(session: ort.InferenceSession, inputs: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """All outputs; inputs that the model does not take are left out."""
+    names = [output.name for output in session.get_outputs()]
+    taken = {node.name: inputs[node.name] for node in session.get_inputs()}
+    return dict(zip(names, session.run(names, taken), strict=True))
 
 
 def _tensor(array: NDArray[np.float32]) -> dict[str, Any]:

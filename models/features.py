@@ -1,17 +1,86 @@
-"""What is computed from a window before the estimator: once in numpy for training, once in the graph for service.
+"""What is computed from a window before the estimator: graphs of ONNX, which training runs, too.
 
-Both stand side by side here, and export proves on every training window that they agree.
+Each feature exists once, so training and service cannot drift apart. A feature is a block of one number per signal:
+
+mean    deviation of the mean over the window from the `centre` of training, in the signal's unit
+spread  natural logarithm of the standard deviation within the window
+slope   change over the window by the straight line through it, in the signal's unit
+jitter  natural logarithm of the standard deviation of the differences from instant to instant
+
+Where a window has too few values for it, a feature is NaN.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import onnx
+import onnxruntime as ort
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+OPSET: Final = 21
+TREES: Final = 3  # version of ai.onnx.ml
+IR_VERSION: Final = 10
 WINDOWS_AT_ONCE: Final = 4096
+# a spread below this share of the usual counts as this: what a display rounds away has no logarithm
+LEAST_SPREAD: Final = 0.03
+
+# the centre is taken off first: float32 has seven digits, and a mean of large values would spend them on the offset
+MEAN: Final = """
+    missing = IsNaN(window)
+    centred = Sub(window, centre)
+    filled = Where(missing, zero, centred)
+    there = Not(missing)
+    there_number = Cast<to = 1>(there)
+    total = ReduceSum<keepdims = 1>(filled, axis_1)
+    found = ReduceSum<keepdims = 1>(there_number, axis_1)
+    count = Max(found, one)
+    mean_3 = Div(total, count)
+    mean_found = Squeeze(mean_3, axis_1)
+    found_2 = Squeeze(found, axis_1)
+    is_none = Less(found_2, one)
+    mean = Where(is_none, nan, mean_found)
+"""
+WITHIN: Final = """
+    around_mean = Sub(centred, mean_3)
+    within = Where(missing, zero, around_mean)
+    is_single = Less(found_2, two)
+"""
+SPREAD: Final = """
+    within_square = ReduceSumSquare<keepdims = 0>(within, axis_1)
+    count_2 = Squeeze(count, axis_1)
+    variance = Div(within_square, count_2)
+    variance_above = Add(variance, least_variance)
+    variance_logarithm = Log(variance_above)
+    spread_found = Mul(variance_logarithm, half)
+    spread = Where(is_single, nan, spread_found)
+"""
+SLOPE: Final = """
+    leaning = Mul(within, lever)
+    slope_found = ReduceSum<keepdims = 0>(leaning, axis_1)
+    slope = Where(is_single, nan, slope_found)
+"""
+JITTER: Final = """
+    later = Slice(filled, from_1, to_end, axis_1)
+    sooner = Slice(filled, from_0, to_last, axis_1)
+    difference = Sub(later, sooner)
+    later_there = Slice(there_number, from_1, to_end, axis_1)
+    sooner_there = Slice(there_number, from_0, to_last, axis_1)
+    both_there = Mul(later_there, sooner_there)
+    difference_there = Mul(difference, both_there)
+    jitter_square = ReduceSumSquare<keepdims = 0>(difference_there, axis_1)
+    both_found = ReduceSum<keepdims = 0>(both_there, axis_1)
+    both_count = Max(both_found, one)
+    jitter_variance = Div(jitter_square, both_count)
+    jitter_above = Add(jitter_variance, least_jitter)
+    jitter_logarithm = Log(jitter_above)
+    jitter_found = Mul(jitter_logarithm, half)
+    is_no_pair = Less(both_found, one)
+    jitter = Where(is_no_pair, nan, jitter_found)
+"""
+KINDS: Final = {"mean": MEAN, "spread": SPREAD, "slope": SLOPE, "jitter": JITTER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,34 +115,131 @@ class Windows:
         return self.values[self.last]
 
 
-def trailing_means(windows: Windows) -> NDArray[np.float64]:
-    """The mean of each signal over each window (n_windows, n_signals), missing values left out; NaN where all are missing.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureGraph:
+    """The features `kinds` of windows of `n_samples` instants; "mean" comes first, always.
 
-    >>> values = np.array([[1.0], [np.nan], [3.0], [8.0]], np.float32)
-    >>> trailing_means(Windows(values=values, last=np.array([1, 2, 3]), n_samples=2)).ravel().tolist()
-    [1.0, 3.0, 5.5]
+    centre: (n_signals,) float32, the mean of training; least_variance, least_jitter: (n_signals,) float32, see `LEAST_SPREAD`
     """
-    means = np.empty((len(windows), windows.values.shape[1]))
-    done = 0
-    for block in windows.blocks():
-        there = ~np.isnan(block)
-        count = there.sum(axis=1)
-        total = np.where(there, block, 0.0).sum(axis=1, dtype=np.float64)
-        means[done : done + len(block)] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-        done += len(block)
-    return means
+
+    kinds: tuple[str, ...]
+    n_samples: int
+    centre: NDArray[np.float32]
+    least_variance: NDArray[np.float32]
+    least_jitter: NDArray[np.float32]
+
+    @classmethod
+    def learn(cls, windows: Windows, kinds: Sequence[str]) -> "FeatureGraph":
+        """Centre and least spreads from the values that healthy windows were cut from."""
+        values = windows.values[windows.last].astype(np.float64)
+        varies = np.nanvar(values, axis=0)
+        least = LEAST_SPREAD**2 * np.maximum(varies, 1e-20)
+        return cls(
+            kinds=("mean", *(kind for kind in kinds if kind != "mean")),
+            n_samples=windows.n_samples,
+            centre=np.nanmean(values, axis=0).astype(np.float32),
+            least_variance=least.astype(np.float32),
+            least_jitter=least.astype(np.float32),
+        )
+
+    @property
+    def n_signals(self) -> int:
+        return len(self.centre)
+
+    @property
+    def n_features(self) -> int:
+        return len(self.kinds) * self.n_signals
+
+    @property
+    def signal_of(self) -> NDArray[np.int64]:
+        """(n_features,) the signal that each feature is of."""
+        return np.tile(np.arange(self.n_signals), len(self.kinds))
+
+    @property
+    def text(self) -> str:
+        """Nodes from `window` to `feature` (n_assets, n_features)."""
+        nodes = MEAN
+        if {"spread", "slope"} & set(self.kinds):
+            nodes += WITHIN
+        nodes += "".join(KINDS[kind] for kind in self.kinds[1:])
+        return f"{nodes}    feature = Concat<axis = 1>({', '.join(self.kinds)})\n"
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        time = np.arange(self.n_samples) - (self.n_samples - 1) / 2.0
+        return {
+            "zero": np.float32(0),
+            "one": np.float32(1),
+            "two": np.float32(2),
+            "nan": np.float32(np.nan),
+            "half": np.float32(0.5),
+            "axis_1": np.array([1], np.int64),
+            "centre": self.centre,
+            "least_variance": self.least_variance,
+            "least_jitter": self.least_jitter,
+            "lever": (time / (time**2).sum() * self.n_samples).astype(np.float32)[:, None],
+            "from_0": np.array([0], np.int64),
+            "from_1": np.array([1], np.int64),
+            "to_last": np.array([-1], np.int64),
+            "to_end": np.array([np.iinfo(np.int64).max], np.int64),
+        }
+
+    def compute(self, windows: Windows) -> NDArray[np.float64]:
+        """(n_windows, n_features), float32 numbers as the graph gives them."""
+        model = build(
+            "features",
+            f"float[n_assets, {self.n_samples}, {self.n_signals}] window",
+            f"float[n_assets, {self.n_features}] feature",
+            self.text,
+            self.constants,
+        )
+        session = open_session(model.SerializeToString())
+        found = [session.run(["feature"], {"window": block})[0] for block in windows.blocks()]
+        return np.concatenate(found).astype(np.float64) if found else np.empty((0, self.n_features))
 
 
-# `window` → `deviation` (n_assets, n_signals): the trailing mean less the `centre` of training, 0 where all is missing.
-# The centre is taken off first: float32 has seven digits, and a mean of large values would spend them on the offset.
-TRAILING_MEAN_GRAPH: Final = """
-    missing = IsNaN(window)
-    centred = Sub(window, centre)
-    filled = Where(missing, zero, centred)
-    there = Not(missing)
-    there_number = Cast<to = 1>(there)
-    total = ReduceSum<keepdims = 0>(filled, axis_1)
-    found = ReduceSum<keepdims = 0>(there_number, axis_1)
-    count = Max(found, one)
-    deviation = Div(total, count)
-"""
+def build(
+    name: str,
+    inputs: str,
+    outputs: str,
+    nodes: str,
+    constants: dict[str, Any],
+    attributes: dict[str, dict[str, Any]] | None = None,
+) -> onnx.ModelProto:
+    """A checked model from nodes in ONNX's text form; constants that no node takes are left out."""
+    model = onnx.parser.parse_model(f"""
+        <ir_version: {IR_VERSION}, opset_import: ["" : {OPSET}, "ai.onnx.ml" : {TREES}], producer_name: "kullager">
+        {name} ({inputs}) => ({outputs}) {{ {nodes} }}
+    """)
+    taken = {taken for node in model.graph.node for taken in node.input}
+    model.graph.initializer.extend(
+        onnx.numpy_helper.from_array(_as_constant(value), key) for key, value in constants.items() if key in taken
+    )
+    for node in model.graph.node:
+        for key, value in (attributes or {}).get(node.output[0], {}).items():
+            node.attribute.append(onnx.helper.make_attribute(key, value))
+    if not any(node.domain == "ai.onnx.ml" for node in model.graph.node):
+        del model.opset_import[1]
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def open_session(content: bytes) -> ort.InferenceSession:
+    """A session on one thread, so that its sums do not depend on how many cores there are."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def _as_constant(value: Any) -> NDArray[Any]:
+    array = np.asarray(value)
+    # float64 stays so where it was meant so: it comes as an array of its own
+    return np.ascontiguousarray(array if array.dtype == np.int64 or isinstance(value, Double) else array.astype(np.float32))
+
+
+class Double(np.ndarray):
+    """A constant that keeps its 64 bits."""
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> "Double":
+        return np.asarray(values, np.float64).view(cls)

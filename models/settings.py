@@ -2,8 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from edge.contracts.errors import KullagerError
+
+# the names of `models.detectors.FAMILIES` and of `models.features.KINDS` but the mean: loading those takes seconds
+FAMILIES: Final = ("covariance", "pca", "kernel", "autoencoder", "mixture", "forest")
+FEATURES: Final = ("spread", "slope", "jitter")
 
 
 class UnfitSettings(KullagerError):
@@ -14,15 +19,18 @@ class UnfitSettings(KullagerError):
 class Settings:
     """What a model is trained with.
 
+    family:       of `models.detectors.FAMILIES`
+    features:     of `models.features.KINDS`, beside the means
     n_samples:    length of the trailing window [grid instants]
-    quantile:     of the held-out statistics at which the limits lie
+    false_alarms: that held-out healthy data may raise in a machine-week
     persistence:  consecutive scores ≥ 1 before the asset counts as anomalous
     min_coverage: share of values that a window needs
     """
 
+    family: str = "covariance"
+    features: Sequence[str] = ("spread",)
     n_samples: int = 30
-    quantile: float = 0.99
-    variance: float = 0.85
+    false_alarms: float = 1.0
     persistence: int = 5
     min_coverage: float = 0.5
     version: str = "1"
@@ -31,8 +39,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, good, right in (
             ("window", self.n_samples >= 2, "2 or more instants"),
-            ("quantile", 0.5 <= self.quantile < 1, "0.5 or more and below 1"),
-            ("variance", 0 < self.variance < 1, "between 0 and 1"),
+            ("false-alarms", 0 <= self.false_alarms < 1000, "a number of alarms per machine-week, 0 or more"),
             ("persistence", self.persistence >= 1, "1 or more instants"),
         ):
             if not good:

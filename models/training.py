@@ -4,16 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from edge.contracts.model_spec import ModelSpec, SignalReference
-from edge.contracts.plant import Plant
+from edge.contracts.plant import Asset, Plant
 from edge.formats.recording import Recording
 from models.calibrate import N_BLOCKS, Calibration, calibrate
 from models.dataset import HealthyData, Watch, healthy_data
-from models.detectors import PcaDetector
+from models.detectors import FAMILIES, CovarianceDetector, Detector
+from models.detectors.base import Matrix, Modes
 from models.export import Parity, check_parity, graph, with_metadata
-from models.features import trailing_means
+from models.features import FeatureGraph
 from models.settings import Settings
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
@@ -26,7 +28,8 @@ class TrainedModel:
 
     content: bytes
     spec: ModelSpec
-    detector: PcaDetector
+    detector: Detector
+    features: FeatureGraph
     data: HealthyData
     calibration: Calibration
     parity: Parity
@@ -40,11 +43,10 @@ def train(
     watch: Watch = lambda batches, _: batches,
     step: Callable[[str], None] = lambda _: None,
 ) -> TrainedModel:
-    """Train the default family on a recording that is healthy from end to end.
+    """Train a detector on a recording that is healthy from end to end.
 
     `watch` and `step` show progress. The same recording and settings give the same bytes on one machine.
     """
-    asset = plant.assets[recording.asset]
     # sums in another order have other last bits, and the bytes of the file would depend on the number of cores
     with threadpool_limits(limits=1):
         step("grid and windows")
@@ -57,35 +59,53 @@ def train(
             watch=watch,
         )
         step("features")
-        features = trailing_means(data.windows)
-        step(f"cross-validation in {N_BLOCKS} blocks")
-        detector = PcaDetector(variance=settings.variance, quantile=settings.quantile)
-        calibration = calibrate(
-            detector,
-            features,
-            data.time,
-            n_samples=settings.n_samples,
-            period_s=asset.period_s,
-            persistence=settings.persistence,
-            alarm=asset.alarm,
-        )
-        step("fit on all healthy windows")
-        detector.fit(features)
-        detector.limits_ = calibration.limits
+        features = FeatureGraph.learn(data.windows, settings.features)
+        computed = features.compute(data.windows)
+        step(f"held-out scores in {N_BLOCKS} blocks of time")
+        detector, calibration = calibrated(computed, data.time, data.mode, plant.assets[recording.asset], settings)
         step("export and proof")
-        spec = _spec(recording.asset, plant, settings, data, detector, calibration)
-        content = with_metadata(graph(detector, settings.n_samples), spec, data.windows)
-        parity = check_parity(content, detector, data.windows, features)
-    return TrainedModel(content=content, spec=spec, detector=detector, data=data, calibration=calibration, parity=parity)
+        spec = _spec(recording.asset, plant, settings, data, features, calibration)
+        content = with_metadata(graph(detector, features, data.modes), spec, data.windows, data.codes)
+        parity = check_parity(content, detector, features, data.windows, computed, data.mode, data.codes)
+    return TrainedModel(
+        content=content, spec=spec, detector=detector, features=features, data=data, calibration=calibration, parity=parity
+    )
+
+
+def calibrated(
+    computed: Matrix, time: NDArray[np.int64], mode: Modes, asset: Asset, settings: Settings
+) -> tuple[Detector, Calibration]:
+    """A detector that was fitted to all healthy windows, with limits from those that were held out.
+
+    computed: (n_windows, n_features); time: (n_windows,) [ns] at which they end; mode: (n_windows,)
+    """
+    detector = FAMILIES[settings.family]()
+    if isinstance(detector, CovarianceDetector):
+        detector.set_params(n_blocks=N_BLOCKS, purge=settings.n_samples - 1)
+    calibration = calibrate(
+        detector,
+        computed,
+        time,
+        n_samples=settings.n_samples,
+        period_s=asset.period_s,
+        persistence=settings.persistence,
+        alarm=asset.alarm,
+        false_alarms_per_week=settings.false_alarms,
+        mode=mode,
+    )
+    detector.fit(computed, mode=mode)
+    detector.limits_ = calibration.limits
+    return detector, calibration
 
 
 def _spec(
-    asset_id: str, plant: Plant, settings: Settings, data: HealthyData, detector: PcaDetector, calibration: Calibration
+    asset_id: str, plant: Plant, settings: Settings, data: HealthyData, features: FeatureGraph, calibration: Calibration
 ) -> ModelSpec:
     asset = plant.assets[asset_id]
     newest = data.windows.newest
     levels = np.quantile(newest, QUANTILES, axis=0)
-    tolerance = np.quantile(np.abs(newest - calibration.expected), TOLERANCE_QUANTILE, axis=0)
+    expected = calibration.expected[:, : features.n_signals] + features.centre
+    tolerance = np.quantile(np.abs(newest[calibration.index] - expected), TOLERANCE_QUANTILE, axis=0)
     return ModelSpec(
         name=asset.model or asset.asset_class,
         version=settings.version,
@@ -93,6 +113,7 @@ def _spec(
         period_s=asset.period_s,
         n_samples=settings.n_samples,
         signals=data.signals,
+        context=data.modes.contexts,
         persistence=settings.persistence,
         min_coverage=settings.min_coverage,
         false_alarms_per_week=_rounded(calibration.false_alarms.per_week),
@@ -105,10 +126,10 @@ def _spec(
         },
         figures={
             "windows": len(data.windows),
-            "components": int(detector.pca_.n_components_),
-            "quantile": settings.quantile,
-            "t2_limit": _rounded(detector.limits_[0]),
-            "q_limit": _rounded(detector.limits_[1]),
+            "family": settings.family,
+            "features": list(features.kinds),
+            "modes": data.modes.names(),
+            "false_alarms_wanted": settings.false_alarms,
             "held_out_exceedance": _rounded(calibration.exceedance),
             "held_out_alarms": calibration.false_alarms.count,
             "held_out_h": _rounded(calibration.false_alarms.observed_s / 3600),

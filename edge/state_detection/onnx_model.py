@@ -23,8 +23,9 @@ OUTPUTS: Final = {"score": 1, "contribution": 2, "expected": 2, "fault_probabili
 INPUTS: Final = {"window": 3, "context": 2}
 
 Arrays = dict[str, NDArray[np.float32]]
-# what onnxruntime raises, has no common root but this
+# what onnxruntime raises, has no common root but this; ValueError where an input is missing
 _RUNTIME_ERRORS = (
+    ValueError,
     ort.capi.onnxruntime_pybind11_state.Fail,
     ort.capi.onnxruntime_pybind11_state.InvalidArgument,
     ort.capi.onnxruntime_pybind11_state.InvalidGraph,

@@ -3,9 +3,10 @@ import pytest
 
 from edge.contracts.errors import RecordingError
 from edge.contracts.plant import AlarmSettings
-from models.calibrate import Calibration, FalseAlarms, calibrate, count_alarms, purged_folds
+from models.calibrate import AlarmCounter, Calibration, FalseAlarms, calibrate, lowest_level
 from models.detectors import PcaDetector
-from models.features import Windows, trailing_means
+from models.detectors.base import purged_folds
+from models.features import FeatureGraph, Windows
 
 SECOND = 1_000_000_000
 QUICK = AlarmSettings(on_delay_s=2.0, off_delay_s=3.0, hysteresis=0.1)
@@ -13,18 +14,19 @@ QUICK = AlarmSettings(on_delay_s=2.0, off_delay_s=3.0, hysteresis=0.1)
 
 def alarms(scores: list[float], time: np.ndarray | None = None, persistence: int = 1) -> int:
     seconds = np.arange(len(scores)) * SECOND if time is None else time
-    return count_alarms(np.array(scores, np.float64), seconds, 1.0, persistence, QUICK)
+    on, off = persistence + round(QUICK.on_delay_s), 1 + round(QUICK.off_delay_s)
+    return AlarmCounter(np.array(scores, np.float64), seconds, 1.0, on, off, QUICK).count(1.0)
 
 
 def test_no_training_window_shares_a_row_with_a_held_out_one() -> None:
     n_samples = 30
-    for train, held_out in purged_folds(400, n_samples - 1):
+    for train, held_out in purged_folds(400, n_samples - 1, 4):
         nearest = np.abs(train[:, None] - held_out[None, :]).min()
         assert nearest >= n_samples
 
 
 def test_every_window_is_held_out_once() -> None:
-    held_out = np.concatenate([held_out for _, held_out in purged_folds(403, 9)])
+    held_out = np.concatenate([held_out for _, held_out in purged_folds(403, 9, 4)])
     assert held_out.tolist() == list(range(403))
 
 
@@ -64,9 +66,11 @@ def drifting(n_instants: int) -> tuple[Calibration, np.ndarray, PcaDetector]:
     random = np.random.default_rng(11)
     values = np.cumsum(random.normal(0, 0.05, (n_instants, 4)), axis=0) + random.normal(size=(n_instants, 4))
     windows = Windows(values=values.astype(np.float32), last=np.arange(29, n_instants), n_samples=30)
-    features, time = trailing_means(windows), np.arange(29, n_instants) * SECOND
+    features, time = FeatureGraph.learn(windows, ()).compute(windows), np.arange(29, n_instants) * SECOND
     detector = PcaDetector()
-    calibration = calibrate(detector, features, time, n_samples=30, period_s=1.0, persistence=1, alarm=AlarmSettings())
+    calibration = calibrate(
+        detector, features, time, n_samples=30, period_s=1.0, persistence=1, alarm=AlarmSettings(), false_alarms_per_week=1.0
+    )
     return calibration, features, detector
 
 
@@ -79,3 +83,47 @@ def test_held_out_limits_are_wider_than_those_of_the_training_rows() -> None:
 def test_too_few_windows_are_refused_in_words() -> None:
     with pytest.raises(RecordingError, match="41 windows are too few to hold a quarter of them out"):
         drifting(70)
+
+
+def test_the_limit_is_the_lowest_that_the_wanted_alarms_allow() -> None:
+    """Three peaks in a week of scores: as many alarms as are allowed, and at a slightly lower limit there would be more."""
+    n = 7 * 86_400 // 60
+    scores = np.full(n, 0.5)
+    for where, height in ((1000, 3.0), (5000, 4.0), (9000, 5.0)):
+        scores[where : where + 20] = height
+    counter = AlarmCounter(scores, np.arange(n) * 60 * SECOND, 60.0, 3, 3, QUICK)
+    for allowed, limit in ((0.0, 5.0), (1.0, 4.0), (2.0, 3.0), (3.0, 1.0)):
+        level = lowest_level([counter], allowed, 60.0)
+        assert level == pytest.approx(limit, rel=1e-4)
+        assert counter.count(level) <= allowed
+        assert counter.count(level * 0.999) > allowed or level == 1.0
+    # a day alone allows no alarm at one a week
+    day = AlarmCounter(scores[:1440], np.arange(1440) * 60 * SECOND, 60.0, 3, 3, QUICK)
+    assert lowest_level([day], 1.0, 60.0) > 3.0
+
+
+def test_counting_at_many_levels_is_what_the_state_machine_does() -> None:
+    random = np.random.default_rng(4)
+    scores = np.abs(random.normal(size=3000)) + np.repeat(random.random(100), 30)
+    time = np.cumsum(np.where(random.random(3000) < 0.003, 40, 1)) * SECOND
+    for persistence in (1, 3):
+        on, off = persistence + 2, 4
+        counter = AlarmCounter(scores, time, 1.0, on, off, QUICK)
+        for level in (0.4, 0.8, 1.2, 2.0):
+            assert counter.count(level) == counted(scores / level, time, on, off)
+
+
+def counted(scores: np.ndarray, time: np.ndarray, on: int, off: int) -> int:
+    count = above = below = 0
+    active, before = False, time[0]
+    for score, now in zip(scores, time, strict=True):
+        if now - before > 1.5 * SECOND:
+            above = below = 0
+        before = now
+        above = above + 1 if score >= 1 else 0
+        below = below + 1 if score < 1 - QUICK.hysteresis else 0
+        if not active and above >= on:
+            active, count = True, count + 1
+        elif active and below >= off:
+            active = False
+    return count

@@ -11,7 +11,6 @@ from edge.pipeline import OnnxModel, grid_values
 from models.dataset import healthy_data, read_recording, scored_windows, select
 from models.evaluate import replay
 from models.export import write
-from models.features import trailing_means
 from models.settings import Settings
 from models.training import TrainedModel, train
 
@@ -79,7 +78,7 @@ def test_the_windows_of_training_are_those_that_the_edge_scores(
     times = grid.time[windows.last]
     assert set(times.tolist()) == set(scored)
     assert 300 < len(times) < 520
-    given = trained.detector.scores(trailing_means(windows))
+    given = trained.detector.scores(trained.features.compute(windows))
     assert given == pytest.approx([scored[time] for time in times.tolist()], rel=1e-4)
 
 

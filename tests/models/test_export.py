@@ -11,9 +11,10 @@ from edge.contracts.model_spec import GOLDEN_KEY, SPEC_KEY, ModelSpec
 from edge.contracts.plant import Plant
 from edge.formats.json_message import decode
 from edge.formats.recording import Recording
-from models.detectors import PcaDetector
+from models.detectors import FAMILIES, PcaDetector
 from models.export import check_parity, graph, write
-from models.features import Windows, trailing_means
+from models.features import FeatureGraph, Windows
+from models.modes import OperatingModes
 from models.settings import Settings
 from models.training import TrainedModel, train
 
@@ -35,11 +36,12 @@ def test_the_file_gives_what_scikit_learn_gives_on_all_training_windows(trained:
     score, contribution, expected = session(trained.content).run(
         ["score", "contribution", "expected"], {"window": windows.take(slice(None))}
     )
-    features = trailing_means(windows)
+    features, n = trained.features.compute(windows), len(trained.spec.signals)
     assert len(windows) > 500
     assert score == pytest.approx(trained.detector.scores(features), rel=1e-4)
-    assert contribution == pytest.approx(trained.detector.contributions(features), abs=1e-4)
-    assert expected == pytest.approx(trained.detector.expected(features), rel=1e-4)
+    of_features = trained.detector.contributions(features)
+    assert contribution == pytest.approx(of_features[:, :n] + of_features[:, n:], abs=1e-4)
+    assert expected == pytest.approx(trained.detector.expected(features)[:, :n] + trained.features.centre, rel=1e-4)
 
 
 def test_contributions_sum_to_one_and_accuse_the_disturbed_signal(trained: TrainedModel) -> None:
@@ -98,7 +100,7 @@ def test_the_spec_says_what_the_model_needs(trained: TrainedModel) -> None:
 
 def test_the_same_data_give_the_same_bytes(trained: TrainedModel, recording: Recording, plant: Plant) -> None:
     assert train(recording, plant, Settings()).content == trained.content
-    assert train(recording, plant, Settings(quantile=0.95)).content != trained.content
+    assert train(recording, plant, Settings(features=())).content != trained.content
 
 
 def test_the_graph_holds_to_the_versions_that_the_edge_reads(trained: TrainedModel) -> None:
@@ -108,11 +110,11 @@ def test_the_graph_holds_to_the_versions_that_the_edge_reads(trained: TrainedMod
 
 
 def test_a_graph_that_disagrees_is_refused(trained: TrainedModel) -> None:
-    windows = trained.data.windows
-    other = PcaDetector(variance=0.5).fit(trailing_means(windows))
-    content = graph(other, windows.n_samples).SerializeToString()
+    data, features = trained.data, trained.features
+    computed = features.compute(data.windows)
+    content = graph(PcaDetector().fit(computed), features, data.modes).SerializeToString()
     with pytest.raises(ModelError, match="differs from scikit-learn"):
-        check_parity(content, trained.detector, windows, trailing_means(windows))
+        check_parity(content, trained.detector, features, data.windows, computed, data.mode, data.codes)
 
 
 def test_a_large_offset_with_a_tiny_variation_survives_float32() -> None:
@@ -120,10 +122,13 @@ def test_a_large_offset_with_a_tiny_variation_survives_float32() -> None:
     random = np.random.default_rng(5)
     values = (random.normal(size=(400, 3)) * [1e-3, 10.0, 1.0] + [231.0, 1e5, 0.0]).astype(np.float32)
     windows = Windows(values=values, last=np.arange(29, 400), n_samples=30)
-    features = trailing_means(windows)
-    detector = PcaDetector().fit(features)
-    parity = check_parity(graph(detector, 30).SerializeToString(), detector, windows, features)
-    assert parity.largest < 1e-4
+    features = FeatureGraph.learn(windows, ())
+    computed, mode = features.compute(windows), np.zeros(len(windows), np.int64)
+    one_mode, codes = OperatingModes(mode_of_key=np.zeros(1, np.int64)), np.empty((len(windows), 0), np.int64)
+    for make in FAMILIES.values():
+        detector = make().fit(computed)
+        content = graph(detector, features, one_mode).SerializeToString()
+        assert check_parity(content, detector, features, windows, computed, mode, codes).largest < 1e-4
 
 
 def test_writing_is_whole_or_not_at_all(tmp_path) -> None:

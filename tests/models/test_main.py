@@ -69,7 +69,14 @@ def test_train_as_a_process_writes_the_same_model_and_its_card(recording: Record
     assert everything(tmp_path / "home") == ["models/pump.md", "models/pump.onnx"]
     again = read_csv(tmp_path / "pump.csv", plant, "pump").rows(0, 500)
     assert (tmp_path / "home/models/pump.onnx").read_bytes() == train(again, plant, Settings(version="7")).content
-    for said in ("500 rows", "limits", "false alarms", "models/pump.onnx", "models/pump.md", "too little data"):
+    for said in (
+        "500 rows",
+        "covariance of mean, spread",
+        "false alarms",
+        "models/pump.onnx",
+        "models/pump.md",
+        "too little data",
+    ):
         assert said in done.stdout
     card = (tmp_path / "home/models/pump.md").read_text(encoding="utf-8")
     for said in ("# pump, version 7", "| flow | m3/h |", "## False alarms", "## Limits of use", "µs"):

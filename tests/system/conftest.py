@@ -160,7 +160,7 @@ def pump_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pump = ["--plant", plant, "--asset", "pump-101"]
     for arguments in (
         ["simulator", "record", *pump, "--hours", "8", "--out", str(recording)],
-        ["models", "train", str(recording), *pump, "--quantile", "0.9995", "--out", str(model)],
+        ["models", "train", str(recording), *pump, "--false-alarms", "0", "--out", str(model)],
     ):
         subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, check=True, capture_output=True)
     return model
