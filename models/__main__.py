@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from edge.formats.json_message import parse_time
 from models.settings import FAMILIES, FEATURES, Settings
 
 if TYPE_CHECKING:
+    from edge.formats.recording import Recording
     from models.training import TrainedModel
 
 logger = logging.getLogger("kullager.models")
@@ -68,6 +70,8 @@ def _train(options: argparse.Namespace) -> None:
     recording = read_recording(options.data, plant, options.asset)
     path = options.out or _default_path(plant, options.asset)
     healthy = select(recording, options.rows, options.first, options.last)
+    if options.auto:
+        settings = _chosen(healthy, plant, settings)
     trained = train(healthy, plant, settings, watch=_progress, step=lambda what: logger.info("%s", what))
     with TemporaryDirectory() as folder:
         # through the edge's own checks first: what it would refuse is never put in place
@@ -77,6 +81,22 @@ def _train(options: argparse.Namespace) -> None:
     write(path, trained.content)
     write(path.with_suffix(".md"), card(trained, options.asset, latency))
     _tell(trained, path)
+
+
+def _chosen(recording: "Recording", plant: Plant, settings: Settings) -> Settings:
+    """The settings with the family and features that suit the machine best; the comparison goes to the terminal."""
+    from models.choice import choose, table
+    from models.dataset import healthy_data
+
+    data = healthy_data(
+        recording, plant, n_samples=settings.n_samples, min_coverage=settings.min_coverage, without=settings.without
+    )
+    candidates = choose(data, settings, lambda what: logger.info("%s", what))
+    if not candidates:
+        raise RecordingError(f"{recording.path}: {len(data.windows)} windows are too few to compare families; give more rows")
+    best = candidates[0]
+    print(f"chosen        {best.name}: the most sensitive of those that stay quiet later\n\n{table(candidates)}\n")
+    return replace(settings, family=best.family, features=best.features)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -166,6 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--from", type=_time, dest="first", metavar="TIME", help="healthy from this time, RFC 3339")
     one.add_argument("--to", type=_time, dest="last", metavar="TIME", help="healthy up to this time, RFC 3339")
     _add_detector(one)
+    one.add_argument("--auto", action="store_true", help="choose family and features by what healthy data say of them")
     one.add_argument(
         "--false-alarms",
         type=float,
@@ -207,7 +228,7 @@ def _add_detector(verb: argparse.ArgumentParser) -> None:
         type=_features,
         default=DEFAULTS.features,
         metavar="KIND,…",
-        help=f"of each window beside the means: {', '.join(FEATURES)}, or none (default: {','.join(DEFAULTS.features)})",
+        help=f"of each window beside the means: {', '.join(FEATURES)}, or none (default: none)",
     )
     verb.add_argument("--window", type=int, default=DEFAULTS.n_samples, help="trailing window in grid instants (%(default)s)")
 

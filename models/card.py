@@ -94,8 +94,10 @@ SHA-256 of the file: `{hashlib.sha256(trained.content).hexdigest()}`
 
 
 HOW: Final = {
-    "covariance": "How far they lie from their training means is measured against how they varied together, and how far they "
-    "wandered from one quarter of the training time to the next (Mahalanobis distance, Ledoit-Wolf covariance).",
+    "covariance": "How far they lie from their training means is measured against how they varied together (Mahalanobis "
+    "distance, Ledoit-Wolf covariance).",
+    "forward": "How far they lie from their training means is measured against how they varied together and wandered from one "
+    "quarter of the training time to the next (Mahalanobis distance, Ledoit-Wolf covariance).",
     "pca": "They are compared with the patterns in which they varied together in training: how far out the machine is within "
     "these patterns (T²), and how badly the signals fit them (Q).",
     "kernel": "They are compared with the most similar situations of the training data (auto-associative kernel regression).",

@@ -10,7 +10,7 @@ jitter  natural logarithm of the standard deviation of the differences from inst
 Where a window has too few values for it, a feature is NaN.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -186,6 +186,13 @@ class FeatureGraph:
 
     def compute(self, windows: Windows) -> NDArray[np.float64]:
         """(n_windows, n_features), float32 numbers as the graph gives them."""
+        return self._run(windows.blocks())
+
+    def compute_of(self, window: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The same of windows that are there already, (n_windows, n_samples, n_signals)."""
+        return self._run(window[start : start + WINDOWS_AT_ONCE] for start in range(0, len(window), WINDOWS_AT_ONCE))
+
+    def _run(self, blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float64]:
         model = build(
             "features",
             f"float[n_assets, {self.n_samples}, {self.n_signals}] window",
@@ -194,7 +201,7 @@ class FeatureGraph:
             self.constants,
         )
         session = open_session(model.SerializeToString())
-        found = [session.run(["feature"], {"window": block})[0] for block in windows.blocks()]
+        found = [session.run(["feature"], {"window": block})[0] for block in blocks]
         return np.concatenate(found).astype(np.float64) if found else np.empty((0, self.n_features))
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from edge.contracts.errors import KullagerError
 
 # the names of `models.detectors.FAMILIES` and of `models.features.KINDS` but the mean: loading those takes seconds
-FAMILIES: Final = ("covariance", "pca", "kernel", "autoencoder", "mixture", "forest")
+FAMILIES: Final = ("forward", "covariance", "pca", "kernel", "autoencoder", "mixture", "forest")
 FEATURES: Final = ("spread", "slope", "jitter")
 
 
@@ -27,8 +27,8 @@ class Settings:
     min_coverage: share of values that a window needs
     """
 
-    family: str = "covariance"
-    features: Sequence[str] = ("spread",)
+    family: str = "forward"
+    features: Sequence[str] = ()
     n_samples: int = 30
     false_alarms: float = 1.0
     persistence: int = 5

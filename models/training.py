@@ -12,7 +12,7 @@ from edge.contracts.plant import Asset, Plant
 from edge.formats.recording import Recording
 from models.calibrate import N_BLOCKS, Calibration, calibrate
 from models.dataset import HealthyData, Watch, healthy_data
-from models.detectors import FAMILIES, CovarianceDetector, Detector
+from models.detectors import FAMILIES, Detector, ForwardDetector
 from models.detectors.base import Matrix, Modes
 from models.export import Parity, check_parity, graph, with_metadata
 from models.features import FeatureGraph
@@ -80,7 +80,7 @@ def calibrated(
     computed: (n_windows, n_features); time: (n_windows,) [ns] at which they end; mode: (n_windows,)
     """
     detector = FAMILIES[settings.family]()
-    if isinstance(detector, CovarianceDetector):
+    if isinstance(detector, ForwardDetector):
         detector.set_params(n_blocks=N_BLOCKS, purge=settings.n_samples - 1)
     calibration = calibrate(
         detector,

@@ -2,7 +2,7 @@
 
 from models.detectors.autoencoder import AutoencoderDetector
 from models.detectors.base import Detector
-from models.detectors.covariance import CovarianceDetector
+from models.detectors.covariance import CovarianceDetector, ForwardDetector
 from models.detectors.forest import ForestDetector
 from models.detectors.kernel_regression import KernelRegressionDetector
 from models.detectors.mixture import MixtureDetector
@@ -14,6 +14,7 @@ __all__ = [
     "CovarianceDetector",
     "Detector",
     "ForestDetector",
+    "ForwardDetector",
     "KernelRegressionDetector",
     "MixtureDetector",
     "PcaDetector",
@@ -22,6 +23,7 @@ __all__ = [
 FAMILIES: dict[str, type[Detector]] = {
     "pca": PcaDetector,
     "covariance": CovarianceDetector,
+    "forward": ForwardDetector,
     "kernel": KernelRegressionDetector,
     "autoencoder": AutoencoderDetector,
     "mixture": MixtureDetector,

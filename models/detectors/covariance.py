@@ -20,21 +20,14 @@ GRAPH = """
 
 
 class CovarianceDetector(Detector):
-    """Mahalanobis distance, with a Ledoit–Wolf covariance of *later* behaviour.
+    """Mahalanobis distance, with the Ledoit–Wolf covariance of the healthy samples round their mean.
 
-    A machine that was watched for a while goes on to wander: it warms up, ambient and load change. The covariance of the
-    training samples round their own mean knows nothing of that, and alarms come the more the longer the training lies back.
-    Here the training time is cut into `n_blocks`, and the covariance is that of each block's deviations from the mean of
-    all *earlier* ones, which is what service will ask for. Directions in which the machine wanders get wide, those in which
-    it is steady stay narrow.
-
-    Contributions are the complete decomposition (e_j' S^(-1/2) x)², which sums to the distance. The value expected of a
-    feature is its regression on all others, x_j - (S⁻¹x)_j / (S⁻¹)_jj.
+    Assumes one regime, in which features vary about linearly together. Contributions are the complete decomposition
+    (e_j' S^(-1/2) x)², which sums to the distance. The value expected of a feature is its regression on all others,
+    x_j - (S⁻¹x)_j / (S⁻¹)_jj.
 
     Parameters
     ----------
-    n_blocks : into how many the training time is cut; 1 is the plain covariance round the mean
-    purge : samples at a block's begin that share rows with those before it, and are left out
     quantile : quantile of the statistics of healthy samples at which the limit lies, in (0, 1]
 
     Attributes
@@ -45,7 +38,54 @@ class CovarianceDetector(Detector):
     ----------
     O. Ledoit, M. Wolf: A well-conditioned estimator for large-dimensional covariance matrices. Journal of Multivariate
     Analysis 88(2), 2004. A. Kessy, A. Lewin, K. Strimmer: Optimal whitening and decorrelation. The American Statistician
-    72(4), 2018. Forward chaining: C. Bergmeir, J. M. Benítez: On the use of cross-validation for time series predictor
+    72(4), 2018.
+    """
+
+    def __init__(self, *, quantile: float = 0.99) -> None:
+        self.quantile = quantile
+
+    def _learn(self, z: Matrix, mode: Modes) -> None:
+        self._set(_covariance(z))
+
+    def _set(self, covariance: Matrix) -> None:
+        self.covariance_ = covariance
+        values, vectors = np.linalg.eigh(covariance)
+        values = np.maximum(values, 1e-9 * values.max())
+        self.root_: Matrix = (vectors / np.sqrt(values)) @ vectors.T
+        precision = self.root_ @ self.root_
+        self.pulls_: Matrix = precision / np.diag(precision)
+
+    def _statistics(self, z: Matrix) -> Matrix:
+        return np.asarray((self._parts(z)).sum(axis=1, keepdims=True))
+
+    def _parts(self, z: Matrix) -> Matrix:
+        return np.asarray((z @ self.root_) ** 2)
+
+    def _modelled(self, z: Matrix) -> Matrix:
+        return np.asarray(z - z @ self.pulls_)
+
+    def fragment(self) -> Fragment:
+        return Fragment(GRAPH, {"root": self.root_, "pulls": self.pulls_})
+
+
+class ForwardDetector(CovarianceDetector):
+    """Mahalanobis distance, with a Ledoit–Wolf covariance of *later* behaviour.
+
+    A machine that was watched for a while goes on to wander: it warms up, ambient and load change. The covariance of the
+    training samples round their own mean knows nothing of that, and alarms come the more the longer the training lies back.
+    Here the training time is cut into `n_blocks`, and the covariance is that of each block's deviations from the mean of
+    all *earlier* ones, which is what service will ask for. Directions in which the machine wanders get wide, those in which
+    it is steady stay narrow.
+
+    Parameters
+    ----------
+    n_blocks : into how many the training time is cut
+    purge : samples at a block's begin that share rows with those before it, and are left out
+    quantile : quantile of the statistics of healthy samples at which the limit lies, in (0, 1]
+
+    References
+    ----------
+    Forward chaining: C. Bergmeir, J. M. Benítez: On the use of cross-validation for time series predictor
     evaluation. Information Sciences 191, 2012.
     """
 
@@ -57,14 +97,6 @@ class CovarianceDetector(Detector):
     def _learn(self, z: Matrix, mode: Modes) -> None:
         parts = [deviation for _, deviation, _ in self._later(z, mode)]
         self._set(_covariance(np.concatenate(parts) if parts else z))
-
-    def _set(self, covariance: Matrix) -> None:
-        self.covariance_ = covariance
-        values, vectors = np.linalg.eigh(covariance)
-        values = np.maximum(values, 1e-9 * values.max())
-        self.root_: Matrix = (vectors / np.sqrt(values)) @ vectors.T
-        precision = self.root_ @ self.root_
-        self.pulls_: Matrix = precision / np.diag(precision)
 
     def _later(self, z: Matrix, mode: Modes) -> list[tuple[NDArray[np.int64], Matrix, Matrix]]:
         """Of each block but the first: its samples, their deviations from the earlier mean of their mode, and that mean.
@@ -97,18 +129,6 @@ class CovarianceDetector(Detector):
             expected = model._in_units(model._modelled(within) + mean, modes[block])
             parts.append(HeldOut(block, np.full(len(block), number), model._statistics(deviation), expected))
         return HeldOut.joined(parts)
-
-    def _statistics(self, z: Matrix) -> Matrix:
-        return np.asarray((self._parts(z)).sum(axis=1, keepdims=True))
-
-    def _parts(self, z: Matrix) -> Matrix:
-        return np.asarray((z @ self.root_) ** 2)
-
-    def _modelled(self, z: Matrix) -> Matrix:
-        return np.asarray(z - z @ self.pulls_)
-
-    def fragment(self) -> Fragment:
-        return Fragment(GRAPH, {"root": self.root_, "pulls": self.pulls_})
 
 
 def _covariance(deviations: Matrix) -> Matrix:

@@ -71,7 +71,7 @@ def test_train_as_a_process_writes_the_same_model_and_its_card(recording: Record
     assert (tmp_path / "home/models/pump.onnx").read_bytes() == train(again, plant, Settings(version="7")).content
     for said in (
         "500 rows",
-        "covariance of mean, spread",
+        "forward of mean",
         "false alarms",
         "models/pump.onnx",
         "models/pump.md",
