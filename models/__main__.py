@@ -1,4 +1,4 @@
-"""`python -m models train | evaluate | benchmark`.
+"""`python -m models train | evaluate | compare | benchmark`.
 
 Each verb imports what it needs itself: scikit-learn and pandas take seconds, and --help or a mistyped option should not.
 """
@@ -111,6 +111,17 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(orjson.dumps(as_document(found), option=orjson.OPT_INDENT_2).decode() if options.json else table(found))
 
 
+def _compare(options: argparse.Namespace) -> None:
+    from edge.pipeline import OnnxModel
+    from models.compare import compare, table
+    from models.dataset import read_recording
+
+    plant = load_plant(options.plant, os.environ)
+    recording = read_recording(options.data, plant, options.asset, [options.label_column] if options.label_column else [])
+    models = OnnxModel.load(options.model), OnnxModel.load(options.other)
+    print(table(compare(plant, options.asset, models, recording, options.label_column, watch=_progress)))
+
+
 def _benchmark(options: argparse.Namespace) -> None:
     from models.benchmark import skab, table
 
@@ -210,6 +221,15 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--skip-rows", type=int, default=0, metavar="N", help="replayed, but not judged: trained on (%(default)s)")
     one.add_argument("--json", action="store_true", help="for programs")
     one.set_defaults(run=_evaluate)
+
+    one = verbs.add_parser("compare", help="two models on the same recording: alarms gained, lost, earlier, later")
+    one.add_argument("model", type=Path, metavar="MODEL", help="model file (.onnx) that is in service")
+    one.add_argument("other", type=Path, metavar="OTHER", help="model file (.onnx) that may take its place")
+    one.add_argument("data", type=Path, metavar="DATA", help="recording, CSV or Parquet")
+    one.add_argument("--plant", type=Path, required=True, help="plant file (TOML)")
+    one.add_argument("--asset", required=True, help="asset of the plant file that the recording is of")
+    one.add_argument("--label-column", metavar="COLUMN", help="1 where a row is anomalous, 0 where not, where that is known")
+    one.set_defaults(run=_compare)
 
     one = verbs.add_parser("benchmark", help="run a published protocol on recorded data")
     one.add_argument("protocol", choices=["skab"])

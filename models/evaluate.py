@@ -19,6 +19,7 @@ from models.dataset import Watch
 from models.figures import Confusion, roc_auc
 
 ANOMALY_RULE = "anomaly"
+ACTIVE = (AlarmState.ACTIVE_UNACKNOWLEDGED, AlarmState.ACTIVE_ACKNOWLEDGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,10 +107,12 @@ def evaluate(
     withheld = Counter(
         "silent" if found is None else str(found.reason) for found in judged if found is None or found.score is None
     )
-    spans = _spans(label)
-    raised = _raised(alarms, int(time[0]))
-    anomaly = [alarm for alarm in raised if alarm.rule == ANOMALY_RULE]
-    events = tuple(_event(time, flagged, alarms, start, stop) for start, stop in spans)
+    spans = labelled_runs(label)
+    became_active = activations(alarms, int(time[-1]))
+    anomaly = [each for each in became_active if each.alarm.rule == ANOMALY_RULE]
+    events = tuple(_event(time, flagged, anomaly, start, stop) for start, stop in spans)
+    judged_alarms = [each for each in became_active if each.began >= time[0]]
+    raised = [each for each in judged_alarms if each.alarm.rule == ANOMALY_RULE]
     return Evaluation(
         model=model.spec.name,
         version=model.spec.version,
@@ -118,9 +121,9 @@ def evaluate(
         auc=roc_auc(label, score),
         withheld=dict(withheld),
         events=events,
-        alarms=len(anomaly),
-        false_alarms=sum(not any(event.first <= alarm.raised <= event.last for event in events) for alarm in anomaly),
-        other_alarms=dict(Counter(alarm.rule for alarm in raised if alarm.rule != ANOMALY_RULE)),
+        alarms=len(raised),
+        false_alarms=sum(not any(event.first <= each.began <= event.last for event in events) for each in raised),
+        other_alarms=dict(Counter(each.alarm.rule for each in judged_alarms if each.alarm.rule != ANOMALY_RULE)),
     )
 
 
@@ -179,33 +182,47 @@ def _at(assessments: Iterable[Assessment], instants: NDArray[np.int64]) -> list[
     return [by_time.get(instant) for instant in instants.tolist()]
 
 
-def _spans(label: NDArray[np.float64]) -> list[tuple[int, int]]:
+def labelled_runs(label: NDArray[np.float64]) -> list[tuple[int, int]]:
     """First and last row of each run of anomalous rows."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], (label > 0).astype(np.int8), [0]])))
     return [(int(start), int(stop) - 1) for start, stop in edges.reshape(-1, 2)]
 
 
-def _raised(alarms: Iterable[Alarm], since: int) -> list[Alarm]:
-    """Each alarm once, as it was raised: every later change publishes it anew."""
-    first: dict[tuple[str, int], Alarm] = {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """One time that an alarm became active, and returned [ns UTC]; `alarm` as it was then.
+
+    In a replay nobody acknowledges, so one alarm becomes active again and again: people would have been told each time.
+    """
+
+    began: int
+    returned: int
+    alarm: Alarm
+
+
+def activations(alarms: Iterable[Alarm], end: int) -> list[Activation]:
+    """All times that alarms became active, in order; what has not returned counts until `end` [ns UTC]."""
+    active: dict[str, Alarm] = {}
+    found: list[Activation] = []
     for alarm in alarms:
-        if alarm.raised >= since:
-            first.setdefault((alarm.alarm_id, alarm.raised), alarm)
-    return list(first.values())
+        if alarm.state in ACTIVE:
+            active.setdefault(alarm.alarm_id, alarm)
+        elif (began := active.pop(alarm.alarm_id, None)) is not None:
+            found.append(Activation(began=began.changed, returned=alarm.changed, alarm=began))
+    found += [Activation(began=alarm.changed, returned=end, alarm=alarm) for alarm in active.values()]
+    return sorted(found, key=lambda each: each.began)
 
 
-def _event(time: NDArray[np.int64], flagged: NDArray[np.bool_], alarms: list[Alarm], start: int, stop: int) -> Event:
+def _event(time: NDArray[np.int64], flagged: NDArray[np.bool_], anomaly: list[Activation], start: int, stop: int) -> Event:
     begun, ended = int(time[start]), int(time[stop])
     detected = np.flatnonzero(flagged[start : stop + 1])
-    raised = [a.raised for a in alarms if a.rule == ANOMALY_RULE and begun <= a.raised <= ended]
-    before = [alarm for alarm in alarms if alarm.rule == ANOMALY_RULE and alarm.changed < begun]
-    active = (AlarmState.ACTIVE_UNACKNOWLEDGED, AlarmState.ACTIVE_ACKNOWLEDGED)
+    raised = [each.began for each in anomaly if begun <= each.began <= ended]
     return Event(
         first=begun,
         last=ended,
         detected_s=(int(time[start + detected[0]]) - begun) / 1e9 if len(detected) else None,
         alarmed_s=(min(raised) - begun) / 1e9 if raised else None,
-        standing=bool(before) and before[-1].state in active,
+        standing=any(each.began < begun <= each.returned for each in anomaly),
     )
 
 
