@@ -8,6 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# tests never time: a busy machine is no counter-example
+settings.register_profile("kullager", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kullager")
 
 ROOT = Path(__file__).parent.parent
 LIMIT_S = 30.0
