@@ -73,7 +73,8 @@ class Words {
 
   /** A quantity without its unit. */
   value(value: number, ucum: string): string {
-    return this.number(value, units[ucum]?.decimals ?? decimalsFor(value));
+    const whole = ucum === "1" && Number.isInteger(value);
+    return this.number(value, whole ? 0 : (units[ucum]?.decimals ?? decimalsFor(value)));
   }
 
   /** A quantity with its unit, never broken over two lines. */

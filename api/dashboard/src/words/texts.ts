@@ -227,7 +227,7 @@ export const faultNames: Record<string, Bilingual> = {
 };
 
 /** UCUM codes as people write them, and the decimals that the quantity deserves. */
-export const units: Record<string, { sign: Bilingual; decimals: number }> = {
+export const units: Record<string, { sign: Bilingual; decimals?: number }> = {
   Cel: { sign: { sv: "°C", en: "°C" }, decimals: 1 },
   K: { sign: { sv: "K", en: "K" }, decimals: 1 },
   "/min": { sign: { sv: "v/min", en: "rpm" }, decimals: 0 },
@@ -241,5 +241,15 @@ export const units: Record<string, { sign: Bilingual; decimals: number }> = {
   V: { sign: { sv: "V", en: "V" }, decimals: 0 },
   kW: { sign: { sv: "kW", en: "kW" }, decimals: 2 },
   "%": { sign: { sv: "%", en: "%" }, decimals: 0 },
-  "1": { sign: { sv: "", en: "" }, decimals: 0 },
+  "N.m": { sign: { sv: "N·m", en: "N·m" }, decimals: 1 },
+  um: { sign: { sv: "µm", en: "µm" }, decimals: 1 },
+  "l/min": { sign: { sv: "l/min", en: "l/min" }, decimals: 1 },
+  "m/min": { sign: { sv: "m/min", en: "m/min" }, decimals: 2 },
+  mbar: { sign: { sv: "mbar", en: "mbar" }, decimals: 1 },
+  mm: { sign: { sv: "mm", en: "mm" }, decimals: 2 },
+  m3: { sign: { sv: "m³", en: "m³" }, decimals: 0 },
+  "kW.h": { sign: { sv: "kWh", en: "kWh" }, decimals: 0 },
+  s: { sign: { sv: "s", en: "s" }, decimals: 1 },
+  // counts are whole, ratios such as a power factor are not
+  "1": { sign: { sv: "", en: "" } },
 };
