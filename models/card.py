@@ -9,6 +9,7 @@ import numpy as np
 
 from edge.contracts.model_spec import ModelSignal, SignalReference
 from edge.pipeline import OnnxModel
+from models.figures import plainly
 from models.training import TrainedModel
 
 # below this share of a week, the false-alarm figure is more guess than measurement
@@ -36,7 +37,7 @@ def false_alarm_sentence(trained: TrainedModel) -> str:
     hours = alarms.observed_s / 3600
     sentence = (
         f"{alarms.count} alarm{'' if alarms.count == 1 else 's'} in {hours:.3g} h of held-out healthy data: "
-        f"{_plainly(alarms.per_week)} a week, and with 95 % confidence at most {_plainly(alarms.at_most)}."
+        f"{plainly(alarms.per_week)} a week, and with 95 % confidence at most {plainly(alarms.at_most)}."
     )
     if hours < ENOUGH_H:
         sentence += " That is too little data to promise anything: train on a week or more of normal operation."
@@ -141,8 +142,3 @@ def _wanted(trained: TrainedModel) -> str:
 def _row(signal: ModelSignal, reference: SignalReference) -> str:
     lowest, *_, highest = reference.quantiles
     return f"| {signal.name} | {signal.unit} | {lowest:.4g} to {highest:.4g} | ± {reference.tolerance:.3g} |"
-
-
-def _plainly(number: float) -> str:
-    """Two or three digits that mean something, never in powers of ten."""
-    return f"{float(f'{number:.2g}'):,.0f}" if number >= 10 else f"{number:.2g}"

@@ -12,6 +12,7 @@ from edge.pipeline import OnnxModel
 from models.calibrate import WEEK_S
 from models.dataset import Watch
 from models.evaluate import ANOMALY_RULE, activations, labelled_runs, replay
+from models.figures import plainly
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ def _rate(alarms: list[Span], rated_s: float) -> str:
     text = f"{len(alarms)} alarm{'' if len(alarms) == 1 else 's'} in {rated_s / 3600:.3g} h with a score"
     false = [alarm for alarm in alarms if alarm.true is False]
     if any(alarm.true is not None for alarm in alarms) and weeks > 0:
-        text += f", {len(false)} of them outside every labelled event ({len(false) / weeks:.2g} a machine-week)"
+        text += f", {len(false)} of them outside every labelled event ({plainly(len(false) / weeks)} a machine-week)"
     return text
 
 

@@ -15,8 +15,9 @@ from edge.contracts.plant import Plant
 from edge.formats.json_message import format_time
 from edge.formats.recording import Recording
 from edge.pipeline import OnnxModel, Pipeline
+from models.calibrate import FalseAlarms
 from models.dataset import Watch
-from models.figures import Confusion, roc_auc
+from models.figures import Confusion, plainly, roc_auc
 
 ANOMALY_RULE = "anomaly"
 ACTIVE = (AlarmState.ACTIVE_UNACKNOWLEDGED, AlarmState.ACTIVE_ACKNOWLEDGED)
@@ -43,7 +44,8 @@ class Evaluation:
 
     rows:         judged; withheld: of these, how many had no score, by reason (they count as not flagged)
     auc:          over the rows with a score; NaN where one class is missing
-    alarms:       anomaly alarms raised; false_alarms: of these outside every labelled event
+    alarms:       anomaly alarms raised; false_alarms: of these outside every labelled event, with the time [s] in which the
+                  machine was scored and nothing was wrong
     other_alarms: by rule, alarms that the model has no part in (fixed limits of the plant file)
     """
 
@@ -55,7 +57,7 @@ class Evaluation:
     withheld: dict[str, int]
     events: tuple[Event, ...]
     alarms: int
-    false_alarms: int
+    false_alarms: FalseAlarms
     other_alarms: dict[str, int]
 
 
@@ -122,7 +124,10 @@ def evaluate(
         withheld=dict(withheld),
         events=events,
         alarms=len(raised),
-        false_alarms=sum(not any(event.first <= each.began <= event.last for event in events) for each in raised),
+        false_alarms=FalseAlarms(
+            count=sum(not any(event.first <= each.began <= event.last for event in events) for each in raised),
+            observed_s=int((~np.isnan(score) & ~(label > 0)).sum()) * plant.assets[asset].period_s,
+        ),
         other_alarms=dict(Counter(each.alarm.rule for each in judged_alarms if each.alarm.rule != ANOMALY_RULE)),
     )
 
@@ -141,7 +146,13 @@ def table(found: Evaluation) -> str:
     for event in found.events:
         noticed = _noticed(event)
         lines.append(f"event {format_time(event.first)} to {format_time(event.last)}: {noticed}")
-    lines.append(f"anomaly alarms: {found.alarms}, {found.false_alarms} of them outside every labelled event")
+    false = found.false_alarms
+    lines.append(f"anomaly alarms: {found.alarms}, {false.count} of them outside every labelled event")
+    if false.observed_s > 0:
+        lines.append(
+            f"false alarms: {plainly(false.per_week)} a machine-week, with 95 % confidence at most {plainly(false.at_most)} "
+            f"({false.observed_s / 3600:.3g} h were scored in which nothing was wrong)"
+        )
     lines += [f"{rule} alarms: {count}" for rule, count in found.other_alarms.items()]
     share = ", ".join(f"{reason} {100 * count / found.rows:.1f} %" for reason, count in found.withheld.items())
     lines.append(f"rows without a score (counted as not flagged): {share or 'none'}")
@@ -172,7 +183,9 @@ def as_document(found: Evaluation) -> dict[str, Any]:
             for event in found.events
         ],
         "alarms": found.alarms,
-        "false_alarms": found.false_alarms,
+        "false_alarms": found.false_alarms.count,
+        "false_alarms_per_week": found.false_alarms.per_week if found.false_alarms.observed_s else None,
+        "false_alarms_per_week_at_most": found.false_alarms.at_most if found.false_alarms.observed_s else None,
         "other_alarms": found.other_alarms,
     }
 

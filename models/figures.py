@@ -80,3 +80,8 @@ def roc_auc(label: NDArray[np.float64], score: NDArray[np.float64]) -> float:
 
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")
+
+
+def plainly(number: float) -> str:
+    """Two or three digits that mean something, never in powers of ten."""
+    return f"{float(f'{number:.2g}'):,.0f}" if number >= 10 else f"{number:.2g}"

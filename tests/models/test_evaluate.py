@@ -56,7 +56,10 @@ def test_a_fault_is_found_with_its_delays(found: Evaluation) -> None:
     assert event.alarmed_s is not None
     # the on-delay of the plant file
     assert event.alarmed_s == pytest.approx(event.detected_s + 5.0)
-    assert (found.alarms, found.false_alarms) == (1, 0)
+    assert (found.alarms, found.false_alarms.count) == (1, 0)
+    # the rule of three over the healthy rows that were judged
+    assert 280.0 <= found.false_alarms.observed_s <= 300.0
+    assert "false alarms: 0 a machine-week, with 95 % confidence at most" in table(found)
 
 
 def test_withheld_rows_are_counted_by_reason(plant: Plant, model: OnnxModel, labelled: Recording) -> None:
@@ -106,4 +109,4 @@ def test_an_alarm_that_comes_again_is_counted_again(plant: Plant, model: OnnxMod
     flow[200:250] -= 2.0
     twice = replace(labelled, values=labelled.values | {"flow": flow})
     found = evaluate(plant, "pump", model, twice, "anomaly", skip_rows=100)
-    assert (found.alarms, found.false_alarms) == (2, 1)
+    assert (found.alarms, found.false_alarms.count) == (2, 1)
