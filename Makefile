@@ -42,6 +42,8 @@ bench:
 	$(BIN)/python -m tests.bench.tick
 	$(BIN)/python -m tests.bench.generator
 	$(BIN)/python -m models benchmark skab ../shared/data/skab
+	$(BIN)/python -m models benchmark hydraulic ../shared/data/hydraulic
+	$(BIN)/python -m models benchmark cmapss ../shared/data/cmapss
 
 drills:
 	@$(SETUP) system dev

@@ -146,6 +146,9 @@ class GroupPipeline:
         if probability is None or self.detector is None:
             return None
         likeliest = int(np.argmax(probability[asset]))
+        # what the probabilities leave to 1 is that of no fault
+        if probability[asset, likeliest] <= 1.0 - probability[asset].sum():
+            return None
         return FaultMode(name=self.detector.model.spec.faults[likeliest], probability=probability[asset, likeliest])
 
     def _alarm(self, time: int, change: Change, assessment: Assessment | None, level: NDArray[np.float64]) -> Alarm | None:

@@ -25,6 +25,7 @@ from models.settings import FAMILIES, FEATURES, Settings
 
 if TYPE_CHECKING:
     from edge.formats.recording import Recording
+    from models.labels import Labels
     from models.training import TrainedModel
 
 logger = logging.getLogger("kullager.models")
@@ -54,6 +55,7 @@ def _train(options: argparse.Namespace) -> None:
     from models.card import card, latency_us
     from models.dataset import read_recording, select
     from models.export import write
+    from models.labels import read_labels
     from models.training import train
 
     plant = load_plant(options.plant, os.environ)
@@ -65,14 +67,16 @@ def _train(options: argparse.Namespace) -> None:
         persistence=options.persistence,
         version=options.version,
         without=options.without,
+        horizon_h=options.horizon,
     )
     logger.info("reading %s", options.data)
     recording = read_recording(options.data, plant, options.asset)
+    labels = read_labels(options.labels, options.asset) if options.labels else None
     path = options.out or _default_path(plant, options.asset)
     healthy = select(recording, options.rows, options.first, options.last)
     if options.auto:
-        settings = _chosen(healthy, plant, settings)
-    trained = train(healthy, plant, settings, watch=_progress, step=lambda what: logger.info("%s", what))
+        settings = _chosen(healthy, plant, settings, labels)
+    trained = train(healthy, plant, settings, labels, watch=_progress, step=lambda what: logger.info("%s", what))
     with TemporaryDirectory() as folder:
         # through the edge's own checks first: what it would refuse is never put in place
         candidate = Path(folder) / path.name
@@ -83,13 +87,18 @@ def _train(options: argparse.Namespace) -> None:
     _tell(trained, path)
 
 
-def _chosen(recording: "Recording", plant: Plant, settings: Settings) -> Settings:
+def _chosen(recording: "Recording", plant: Plant, settings: Settings, labels: "Labels | None") -> Settings:
     """The settings with the family and features that suit the machine best; the comparison goes to the terminal."""
     from models.choice import choose, table
     from models.dataset import healthy_data
 
     data = healthy_data(
-        recording, plant, n_samples=settings.n_samples, min_coverage=settings.min_coverage, without=settings.without
+        recording,
+        plant,
+        n_samples=settings.n_samples,
+        min_coverage=settings.min_coverage,
+        without=settings.without,
+        labels=labels,
     )
     candidates = choose(data, settings, lambda what: logger.info("%s", what))
     if not candidates:
@@ -123,12 +132,23 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _benchmark(options: argparse.Namespace) -> None:
-    from models.benchmark import skab, table
+    """Each protocol has a module of its own, and prints one table."""
+    from threadpoolctl import threadpool_limits
 
-    plant = load_plant(options.plant, os.environ)
-    settings = Settings(family=options.family, features=options.features, n_samples=options.window)
-    n_files, by_rows, deployed = skab(options.folder, plant, options.asset, settings, lambda file: logger.info("%s", file))
-    print(table(n_files, settings, by_rows, deployed))
+    from models.benchmarks import PROTOCOLS
+
+    def step(what: str) -> None:
+        logger.info("%s", what)
+
+    if options.protocol == "skab":
+        from models.benchmarks.skab import skab, table
+
+        plant = load_plant(options.plant, os.environ)
+        settings = Settings(family=options.family, features=options.features, n_samples=options.window)
+        print(table(settings, *skab(options.folder, plant, options.asset, settings, step)))
+    else:
+        with threadpool_limits(limits=1):
+            print(PROTOCOLS[options.protocol](options.folder, step))
 
 
 def _tell(trained: "TrainedModel", path: Path) -> None:
@@ -143,6 +163,15 @@ def _tell(trained: "TrainedModel", path: Path) -> None:
         told_by = ", ".join(context.name for context in spec.context)
         print(f"modes         {', '.join(spec.figures['modes'])} (told by {told_by}); others are withheld as unknown")
     print(f"false alarms  {false_alarm_sentence(trained)}")
+    figures = spec.figures
+    if spec.faults:
+        told = ", ".join(f"{fault} {figures['diagnosis_f1'][fault]:.2f}" for fault in spec.faults)
+        print(f"diagnosis     F1 on occurrences that were held out: {told}")
+    if "rul_lives" in figures:
+        print(
+            f"remaining     RMSE {figures['rul_rmse_h']:.3g} h over {figures['rul_lives']} lives, each held out "
+            f"(always their mean: {figures['rul_rmse_floor_h']:.3g} h); the 80 % interval held {figures['rul_coverage']:.0%}"
+        )
     print(f"model file    {path} ({len(trained.content) / 1000:.1f} kB)")
     print(f"model card    {path.with_suffix('.md')}")
 
@@ -196,6 +225,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--rows", type=_rows, metavar="FROM:TO", help="healthy rows of the file, such as 0:400")
     one.add_argument("--from", type=_time, dest="first", metavar="TIME", help="healthy from this time, RFC 3339")
     one.add_argument("--to", type=_time, dest="last", metavar="TIME", help="healthy up to this time, RFC 3339")
+    one.add_argument("--labels", type=Path, metavar="CSV", help="what was the case when; see models/README.md")
+    one.add_argument("--horizon", type=float, metavar="HOURS", help="longest remaining life that is told")
     _add_detector(one)
     one.add_argument("--auto", action="store_true", help="choose family and features by what healthy data say of them")
     one.add_argument(
@@ -232,7 +263,7 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(run=_compare)
 
     one = verbs.add_parser("benchmark", help="run a published protocol on recorded data")
-    one.add_argument("protocol", choices=["skab"])
+    one.add_argument("protocol", choices=["skab", "hydraulic", "cmapss"])
     one.add_argument("folder", type=Path, metavar="FOLDER", help="the data set, as it is published")
     one.add_argument("--plant", type=Path, default=SKAB_PLANT, help="plant file with its columns (%(default)s)")
     one.add_argument("--asset", default="rig", help="its asset (%(default)s)")

@@ -17,6 +17,7 @@ from edge.formats.json_message import format_time
 from edge.formats.recording import TIME_COLUMNS, Recording, read_csv
 from edge.pipeline import GridValues, grid_values
 from models.features import Windows
+from models.labels import Labels
 from models.modes import OperatingModes, learn_modes
 
 Watch = Callable[[Iterable[SampleBatch], int], Iterable[SampleBatch]]
@@ -27,6 +28,7 @@ class HealthyData:
     """The windows of one asset that the edge would score, and what they came from.
 
     time:  (n_windows,) int64 [ns UTC], the instant at which each window ends
+    scored, scored_time: all windows of the recording that the edge would score, healthy or not
     modes: what tells operating modes apart; mode: (n_windows,) that of each window; codes: (n_windows, n_contexts)
     """
 
@@ -37,6 +39,8 @@ class HealthyData:
     mode: NDArray[np.int64]
     codes: NDArray[np.int64]
     trained_on: TrainedOn
+    scored: Windows
+    scored_time: NDArray[np.int64]
 
 
 def read_recording(path: Path | str, plant: Plant, asset: str, others: Sequence[str] = ()) -> Recording:
@@ -107,11 +111,13 @@ def healthy_data(
     n_samples: int,
     min_coverage: float,
     without: Sequence[str] = (),
+    labels: Labels | None = None,
     watch: Watch = lambda batches, _: batches,
 ) -> HealthyData:
-    """Grid and windows of a recording, all of it taken as healthy. Raises `RecordingError` where it cannot teach anything.
+    """Grid and windows of a recording, all of it taken as healthy where no labels say more.
 
     without: signals to leave out of the model; watch: is given the batches and their number, to show progress.
+    Raises `RecordingError` where the recording cannot teach anything, `LabelError` where labels do not belong to it.
     """
     asset = plant.assets[recording.asset]
     if unknown := [name for name in without if name not in asset.signals]:
@@ -125,7 +131,12 @@ def healthy_data(
     rows_per_batch = 256
     batches = watch(recording.batches(plant, rows_per_batch), -(-len(recording) // rows_per_batch))
     grid = grid_values(plant, recording.asset, batches, n_samples)
-    windows = scored_windows(grid, names, n_samples, min_coverage)
+    windows = scored = scored_windows(grid, names, n_samples, min_coverage)
+    if labels is not None:
+        labels.check(recording.path, int(recording.time[0]), int(recording.time[-1]))
+        ends = grid.time[scored.last]
+        healthy = labels.healthy(ends - round((n_samples - 1) * asset.period_s * 1e9), ends)
+        windows = Windows(values=scored.values, last=scored.last[healthy], n_samples=n_samples)
     contexts = [name for name in asset.context if name in recording.texts and name in grid.signals and name not in without]
     codes, changed = context_of(grid, contexts, windows)
     modes, columns, belongs = learn_modes(contexts, recording.texts, codes, changed, len(names))
@@ -150,6 +161,8 @@ def healthy_data(
             last=format_time(int(recording.time[-1])),
             sha256=content_hash(recording, names),
         ),
+        scored=scored,
+        scored_time=grid.time[scored.last],
     )
 
 

@@ -6,7 +6,8 @@ the same bytes: nothing in the file tells when or where it was made.
 
 import base64
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from models.detectors.base import EXPECTED_REACH, SMALLEST_PART, Matrix, Modes
 from models.features import Double, FeatureGraph, Windows, build, open_session
 from models.modes import GRAPH as MODE_GRAPH
 from models.modes import OperatingModes
+from models.supervision import Addition
 
 TOLERANCE: Final = 1e-4
 N_GOLDEN: Final = 3
@@ -76,8 +78,10 @@ class Parity:
     largest: float
 
 
-def graph(detector: Detector, features: FeatureGraph, modes: OperatingModes) -> onnx.ModelProto:
-    """The model of a fitted detector over its features, without its metadata."""
+def graph(
+    detector: Detector, features: FeatureGraph, modes: OperatingModes, additions: Sequence[Addition] = ()
+) -> onnx.ModelProto:
+    """The model of a fitted detector over its features, and of what labels added to it, without its metadata."""
     fragment = detector.fragment()
     n_signals, conditioned = features.n_signals, bool(modes.contexts)
     constants: dict[str, Any] = {
@@ -100,8 +104,15 @@ def graph(detector: Detector, features: FeatureGraph, modes: OperatingModes) -> 
         inputs += f", float[n_assets, {len(modes.contexts)}] context"
         outputs += ", float[n_assets] known"
     by_mode = MODE_GRAPH + MODE_SCALE_GRAPH if conditioned else ONLY_SCALE_GRAPH
-    nodes = features.text + by_mode + SCALE_GRAPH + fragment.text + OUTPUT_GRAPH
-    return build("detector", inputs, outputs, nodes, constants, fragment.attributes)
+    nodes = features.text_with(kind for addition in additions for kind in addition.kinds)
+    nodes += by_mode + SCALE_GRAPH + fragment.text + OUTPUT_GRAPH
+    attributes = dict(fragment.attributes)
+    for addition in additions:
+        nodes += addition.nodes + addition.fragment.text
+        outputs += f", float[n_assets, {addition.width}] {addition.output}"
+        constants |= addition.fragment.constants
+        attributes |= addition.fragment.attributes
+    return build("detector", inputs, outputs, nodes, constants, attributes)
 
 
 def with_metadata(model: onnx.ModelProto, spec: ModelSpec, windows: Windows, codes: NDArray[np.int64]) -> bytes:
@@ -159,13 +170,32 @@ def check_parity(
         ):
             largest = max(largest, float(difference.max()))
         done += len(block)
+    _accept(largest, "score, contribution or expected")
+    return Parity(n_windows=done, largest=largest)
+
+
+def check_additions(content: bytes, additions: Sequence[Addition], n_contexts: int, parity: Parity) -> Parity:
+    """The same proof of further outputs, over all windows that they were learnt from, joined with that of the detector."""
+    session = open_session(content)
+    for addition in additions:
+        done = 0
+        for block in addition.windows.blocks():
+            inputs = {"window": block, "context": np.zeros((len(block), n_contexts), np.float32)}
+            difference = _run(session, inputs)[addition.output] - addition.expected[done : done + len(block)]
+            parity = replace(parity, largest=max(parity.largest, float(np.abs(difference).max()) / addition.size))
+            done += len(block)
+        _accept(parity.largest, addition.output)
+        parity = replace(parity, n_windows=parity.n_windows + done)
+    return parity
+
+
+def _accept(largest: float, what: str) -> None:
     # written so that NaN is refused, too
     if not largest <= TOLERANCE:
         raise ModelError(
-            f"the exported graph differs from scikit-learn by {largest:.1e} (relative), more than {TOLERANCE:.0e}: "
+            f"the exported graph differs from scikit-learn by {largest:.1e} (relative, in {what}), more than {TOLERANCE:.0e}: "
             "the file was not written; a signal with a large offset and a tiny variation is the usual cause"
         )
-    return Parity(n_windows=done, largest=largest)
 
 
 def write(path: Path, content: bytes | str) -> None:

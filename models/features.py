@@ -158,11 +158,20 @@ class FeatureGraph:
     @property
     def text(self) -> str:
         """Nodes from `window` to `feature` (n_assets, n_features)."""
+        return self.text_with(())
+
+    def text_with(self, kinds: Iterable[str]) -> str:
+        """The same, with nodes of further kinds beside it."""
+        return self.nodes([*self.kinds, *kinds]) + f"    feature = Concat<axis = 1>({', '.join(self.kinds)})\n"
+
+    @staticmethod
+    def nodes(kinds: Iterable[str]) -> str:
+        """Nodes from `window` to features of these kinds, each by its own name (n_assets, n_signals)."""
+        wanted = set(kinds)
         nodes = MEAN
-        if {"spread", "slope"} & set(self.kinds):
+        if {"spread", "slope"} & wanted:
             nodes += WITHIN
-        nodes += "".join(KINDS[kind] for kind in self.kinds[1:])
-        return f"{nodes}    feature = Concat<axis = 1>({', '.join(self.kinds)})\n"
+        return nodes + "".join(text for kind, text in KINDS.items() if kind in wanted and kind != "mean")
 
     @property
     def constants(self) -> dict[str, Any]:
@@ -186,23 +195,29 @@ class FeatureGraph:
 
     def compute(self, windows: Windows) -> NDArray[np.float64]:
         """(n_windows, n_features), float32 numbers as the graph gives them."""
-        return self._run(windows.blocks())
+        return self._features(windows.blocks())
 
     def compute_of(self, window: NDArray[np.float32]) -> NDArray[np.float64]:
         """The same of windows that are there already, (n_windows, n_samples, n_signals)."""
-        return self._run(window[start : start + WINDOWS_AT_ONCE] for start in range(0, len(window), WINDOWS_AT_ONCE))
+        return self._features(window[start : start + WINDOWS_AT_ONCE] for start in range(0, len(window), WINDOWS_AT_ONCE))
 
-    def _run(self, blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float64]:
+    def run(
+        self, nodes: str, constants: dict[str, Any], output: str, width: int, blocks: Iterable[NDArray[np.float32]]
+    ) -> NDArray[np.float64]:
+        """(n_windows, width): what `nodes` make of windows, by onnxruntime."""
         model = build(
             "features",
             f"float[n_assets, {self.n_samples}, {self.n_signals}] window",
-            f"float[n_assets, {self.n_features}] feature",
-            self.text,
-            self.constants,
+            f"float[n_assets, {width}] {output}",
+            nodes,
+            constants,
         )
         session = open_session(model.SerializeToString())
-        found = [session.run(["feature"], {"window": block})[0] for block in blocks]
-        return np.concatenate(found).astype(np.float64) if found else np.empty((0, self.n_features))
+        found = [session.run([output], {"window": block})[0] for block in blocks]
+        return np.concatenate(found).astype(np.float64) if found else np.empty((0, width))
+
+    def _features(self, blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float64]:
+        return self.run(self.text, self.constants, "feature", self.n_features, blocks)
 
 
 def build(

@@ -25,6 +25,7 @@ class Settings:
     false_alarms: that held-out healthy data may raise in a machine-week
     persistence:  consecutive scores ≥ 1 before the asset counts as anomalous
     min_coverage: share of values that a window needs
+    horizon_h:    longest remaining life that is told [h]; None: by the lives that were recorded
     """
 
     family: str = "forward"
@@ -35,11 +36,13 @@ class Settings:
     min_coverage: float = 0.5
     version: str = "1"
     without: Sequence[str] = ()
+    horizon_h: float | None = None
 
     def __post_init__(self) -> None:
         for name, good, right in (
             ("window", self.n_samples >= 2, "2 or more instants"),
             ("false-alarms", 0 <= self.false_alarms < 1000, "a number of alarms per machine-week, 0 or more"),
+            ("horizon", self.horizon_h is None or self.horizon_h > 0, "a number of hours, more than 0"),
             ("persistence", self.persistence >= 1, "1 or more instants"),
         ):
             if not good:

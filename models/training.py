@@ -14,9 +14,11 @@ from models.calibrate import N_BLOCKS, Calibration, calibrate
 from models.dataset import HealthyData, Watch, healthy_data
 from models.detectors import FAMILIES, Detector, ForwardDetector
 from models.detectors.base import Matrix, Modes
-from models.export import Parity, check_parity, graph, with_metadata
+from models.export import Parity, check_additions, check_parity, graph, with_metadata
 from models.features import FeatureGraph
+from models.labels import Condition, Labels
 from models.settings import Settings
+from models.supervision import Addition, diagnosis, remaining_life
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 TOLERANCE_QUANTILE = 0.99
@@ -33,19 +35,22 @@ class TrainedModel:
     data: HealthyData
     calibration: Calibration
     parity: Parity
+    additions: tuple[Addition, ...]
 
 
 def train(
     recording: Recording,
     plant: Plant,
     settings: Settings,
+    labels: Labels | None = None,
     *,
     watch: Watch = lambda batches, _: batches,
     step: Callable[[str], None] = lambda _: None,
 ) -> TrainedModel:
-    """Train a detector on a recording that is healthy from end to end.
+    """Train a detector on a recording that is healthy from end to end, or on what `labels` say is healthy.
 
-    `watch` and `step` show progress. The same recording and settings give the same bytes on one machine.
+    Labelled faults teach which one it is, labelled failures how long the machine will last. `watch` and `step` show
+    progress. The same recording and settings give the same bytes on one machine.
     """
     # sums in another order have other last bits, and the bytes of the file would depend on the number of cores
     with threadpool_limits(limits=1):
@@ -56,6 +61,7 @@ def train(
             n_samples=settings.n_samples,
             min_coverage=settings.min_coverage,
             without=settings.without,
+            labels=labels,
             watch=watch,
         )
         step("features")
@@ -63,13 +69,40 @@ def train(
         computed = features.compute(data.windows)
         step(f"held-out scores in {N_BLOCKS} blocks of time")
         detector, calibration = calibrated(computed, data.time, data.mode, plant.assets[recording.asset], settings)
+        additions = _additions(data, features, labels, plant.assets[recording.asset], settings, step)
         step("export and proof")
-        spec = _spec(recording.asset, plant, settings, data, features, calibration)
-        content = with_metadata(graph(detector, features, data.modes), spec, data.windows, data.codes)
+        spec = _spec(recording.asset, plant, settings, data, features, calibration, additions)
+        content = with_metadata(graph(detector, features, data.modes, additions), spec, data.windows, data.codes)
         parity = check_parity(content, detector, features, data.windows, computed, data.mode, data.codes)
+        parity = check_additions(content, additions, len(data.modes.contexts), parity)
     return TrainedModel(
-        content=content, spec=spec, detector=detector, features=features, data=data, calibration=calibration, parity=parity
+        content=content,
+        spec=spec,
+        detector=detector,
+        features=features,
+        data=data,
+        calibration=calibration,
+        parity=parity,
+        additions=additions,
     )
+
+
+def _additions(
+    data: HealthyData,
+    features: FeatureGraph,
+    labels: Labels | None,
+    asset: Asset,
+    settings: Settings,
+    step: Callable[[str], None],
+) -> tuple[Addition, ...]:
+    if labels is None:
+        return ()
+    found = []
+    if labels.modes:
+        found.append(diagnosis(data.scored, data.scored_time, features, labels, round(asset.period_s * 1e9), step))
+    if labels.of(Condition.FAILED):
+        found.append(remaining_life(data.scored, data.scored_time, features, labels, settings.horizon_h, step))
+    return tuple(found)
 
 
 def calibrated(
@@ -99,7 +132,13 @@ def calibrated(
 
 
 def _spec(
-    asset_id: str, plant: Plant, settings: Settings, data: HealthyData, features: FeatureGraph, calibration: Calibration
+    asset_id: str,
+    plant: Plant,
+    settings: Settings,
+    data: HealthyData,
+    features: FeatureGraph,
+    calibration: Calibration,
+    additions: tuple[Addition, ...],
 ) -> ModelSpec:
     asset = plant.assets[asset_id]
     newest = data.windows.newest
@@ -114,6 +153,7 @@ def _spec(
         n_samples=settings.n_samples,
         signals=data.signals,
         context=data.modes.contexts,
+        faults=tuple(fault for addition in additions for fault in addition.faults),
         persistence=settings.persistence,
         min_coverage=settings.min_coverage,
         false_alarms_per_week=_rounded(calibration.false_alarms.per_week),
@@ -134,6 +174,7 @@ def _spec(
             "held_out_alarms": calibration.false_alarms.count,
             "held_out_h": _rounded(calibration.false_alarms.observed_s / 3600),
             "false_alarms_per_week_at_most": _rounded(calibration.false_alarms.at_most),
+            **{name: figure for addition in additions for name, figure in addition.figures.items()},
         },
     )
 

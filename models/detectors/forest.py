@@ -1,5 +1,6 @@
 """Isolation forest, exported as one tree ensemble."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.ensemble._iforest import _average_path_length
 
 from models.detectors.base import Detector, Fragment, Matrix, Modes
+from models.trees import TreeEnsemble
 
 GRAPH = """
     path_length = ai.onnx.ml.TreeEnsembleRegressor(z)
@@ -65,41 +67,18 @@ class ForestDetector(Detector):
 
 
 def _ensemble(forest: IsolationForest) -> dict[str, Any]:
-    """The attributes of a TreeEnsembleRegressor whose leaves hold their share of the mean path length."""
-    nodes: dict[str, list[Any]] = {
-        name: [] for name in ("treeids", "nodeids", "featureids", "modes", "values", "truenodeids", "falsenodeids")
-    }
-    leaves: dict[str, list[Any]] = {name: [] for name in ("treeids", "nodeids", "ids", "weights")}
-    for number, estimator in enumerate(forest.estimators_):
+    """The leaves hold their share of the mean path length."""
+    ensemble = TreeEnsemble()
+    for estimator in forest.estimators_:
         tree = estimator.tree_
         depth = np.zeros(tree.node_count)
-        for node in range(tree.node_count):
-            left, right = int(tree.children_left[node]), int(tree.children_right[node])
-            is_leaf = left < 0
-            nodes["treeids"].append(number)
-            nodes["nodeids"].append(node)
-            nodes["featureids"].append(0 if is_leaf else int(tree.feature[node]))
-            nodes["modes"].append("LEAF" if is_leaf else "BRANCH_LEQ")
-            nodes["values"].append(0.0 if is_leaf else _not_above(float(tree.threshold[node])))
-            nodes["truenodeids"].append(0 if is_leaf else left)
-            nodes["falsenodeids"].append(0 if is_leaf else right)
-            if is_leaf:
-                # what scikit-learn counts: edges to the leaf, and what the samples left in it would take
-                length = depth[node] + float(_average_path_length([tree.n_node_samples[node]])[0])
-                leaves["treeids"].append(number)
-                leaves["nodeids"].append(node)
-                leaves["ids"].append(0)
-                leaves["weights"].append(length / len(forest.estimators_))
-            else:
-                depth[left] = depth[right] = depth[node] + 1.0
-    return {
-        **{f"nodes_{name}": column for name, column in nodes.items()},
-        **{f"target_{name}": column for name, column in leaves.items()},
-        "n_targets": 1,
-    }
+        for node in np.flatnonzero(tree.children_left >= 0):
+            depth[[tree.children_left[node], tree.children_right[node]]] = depth[node] + 1.0
+        # what scikit-learn counts: edges to the leaf, and what the samples left in it would take
+        length = (depth + _average_path_length(tree.n_node_samples)) / len(forest.estimators_)
 
+        def weights(node: int, length: Matrix = length) -> Iterable[float]:
+            return (length[node],)
 
-def _not_above(threshold: float) -> float:
-    """The largest float32 that is not above a threshold: features are float32, so they fall on the same side of both."""
-    single = np.float32(threshold)
-    return float(single if float(single) <= threshold else np.nextafter(single, np.float32(-np.inf)))
+        ensemble.add(tree.children_left, tree.children_right, tree.feature, tree.threshold, weights)
+    return ensemble.attributes

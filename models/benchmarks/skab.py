@@ -1,4 +1,4 @@
-"""Published protocols on recorded data, so that a change of a model shows as figures."""
+"""Anomaly detection on SKAB, a pump rig with faults that were made on purpose."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -66,7 +66,7 @@ def skab(folder: Path, plant: Plant, asset: str, settings: Settings, step: Calla
     return len(files), by_rows, deployed
 
 
-def table(n_files: int, settings: Settings, by_rows: Pooled, deployed: Pooled) -> str:
+def table(settings: Settings, n_files: int, by_rows: Pooled, deployed: Pooled) -> str:
     def line(name: str, f1: float, far: float, mar: float, auc: float | None) -> str:
         return f"{name:<32}{f1:>7.3f}{far:>8.1f}{mar:>8.1f}{'' if auc is None else format(auc, '10.3f')}"
 

@@ -1,0 +1,10 @@
+"""Published protocols on recorded data, so that a change of a model shows as figures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from models.benchmarks.cmapss import cmapss
+from models.benchmarks.hydraulic import hydraulic
+
+# by name, what prints the table of a folder with the published files, telling what it does
+PROTOCOLS: dict[str, Callable[[Path, Callable[[str], None]], str]] = {"cmapss": cmapss, "hydraulic": hydraulic}
