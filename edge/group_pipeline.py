@@ -1,5 +1,6 @@
 """The blocks of ISO 13374 in order, for one group of assets: every array has one row for each asset."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +15,7 @@ from edge.contracts.alarm import Alarm, Evidence
 from edge.contracts.assessment import Assessment, FaultMode, ModelIdentity, State
 from edge.contracts.plant import Plant
 from edge.data_manipulation.grid import NEVER, Grid, GridRow
+from edge.data_manipulation.waveform_hold import WaveformHold
 from edge.data_manipulation.window import Window
 from edge.groups import Group
 from edge.health_assessment.health import HealthTrend, zone
@@ -52,6 +54,7 @@ class GroupPipeline:
         self.grid = Grid(group, len(plant.signal_table), silence_ns=n_samples * group.period_ns)
         self.window = Window(n_assets, n_samples, n_signals)
         self.detector = Detector(model, group.names, n_assets) if model else None
+        self.waveforms = _waveforms(plant, group, model)
         self.health = HealthTrend(n_assets, group.period_ns / 1e9)
         self.rules: RuleTable = rule_table(group)
         self.conditions = Conditions(self.rules)
@@ -77,6 +80,8 @@ class GroupPipeline:
         if row.time <= self._silent_until:
             return
         self.reached = row.time
+        for hold in self.waveforms.values():
+            hold.advance(row.time)
         if self.detector is None:
             detection = undetected(len(running))
         else:
@@ -88,6 +93,9 @@ class GroupPipeline:
                     stale=row.stale,
                     running=running,
                     filled=self.window.filled,
+                    waveforms={name: hold.points for name, hold in self.waveforms.items()},
+                    no_waveform=_any(hold.missing for hold in self.waveforms.values()),
+                    old_waveform=_any(hold.stale(row.time) for hold in self.waveforms.values()),
                 )
             )
         health = self.health.update(detection.score)
@@ -139,8 +147,10 @@ class GroupPipeline:
     def _by_signal(self, values: NDArray[np.float32] | None, asset: int) -> dict[str, float] | None:
         if values is None or self.detector is None:
             return None
-        signals = self.detector.model.spec.signals
-        return {signal.name: value for signal, value in zip(signals, values[asset], strict=True)}
+        # contributions may go on with the waveforms
+        spec = self.detector.model.spec
+        names = [*(signal.name for signal in spec.signals), *(wave.name for wave in spec.waveforms)]
+        return dict(zip(names, values[asset], strict=False))
 
     def _fault(self, probability: NDArray[np.float32] | None, asset: int) -> FaultMode | None:
         if probability is None or self.detector is None:
@@ -171,6 +181,8 @@ class GroupPipeline:
     def rewind(self) -> None:
         self.reached = self._silent_until = NEVER
         self.grid.rewind()
+        for hold in self.waveforms.values():
+            hold.rewind()
         self.window.restart(np.ones(len(self.group.assets), np.bool_))
 
     def _stateful(self) -> dict[str, "Grid | Window | Detector | HealthTrend | Conditions"]:
@@ -188,6 +200,28 @@ class GroupPipeline:
     def restore(self, state: Arrays) -> None:
         for name, block in self._stateful().items():
             block.restore({key.removeprefix(f"{name}/"): a for key, a in state.items() if key.startswith(f"{name}/")})
+
+
+def _waveforms(plant: Plant, group: Group, model: OnnxModel | None) -> dict[str, WaveformHold]:
+    """By name, what the model takes of fast signals."""
+    holds = {}
+    for wave in model.spec.waveforms if model else ():
+        rows = {
+            entry.index: group.assets.index(entry.asset)
+            for entry in plant.waveform_table
+            if entry.name == wave.name and entry.asset in group.assets
+        }
+        every_s = np.array([asset.waveforms[wave.name].every_s for asset in group.settings])
+        holds[wave.name] = WaveformHold(rows, wave.n_points, every_s)
+    return holds
+
+
+def _any(masks: Iterable[NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
+    """Where one of the masks is set; None where there are none."""
+    found: NDArray[np.bool_] | None = None
+    for mask in masks:
+        found = mask if found is None else found | mask
+    return found
 
 
 def _running(group: Group) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -22,8 +22,8 @@ from edge.advisory_generation.alarm_list import AlarmList
 from edge.contracts.alarm import Alarm
 from edge.contracts.command import AlarmCommand, AlarmVerb
 from edge.contracts.errors import ModelError
-from edge.contracts.plant import Plant
-from edge.contracts.sample_batch import SampleBatch, TextTable
+from edge.contracts.plant import Plant, WaveformEntry
+from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_manipulation.grid import GridRow
 from edge.group_pipeline import Arrays, GroupPipeline, Results
 from edge.groups import groups_of
@@ -69,6 +69,18 @@ class Pipeline:
         """Take samples, in any order within the allowed lateness."""
         for group in self._groups:
             group.grid.feed(batch)
+
+    def feed_waveform(self, block: WaveformBlock) -> None:
+        """Take a block of a fast signal; those that no model takes are passed over."""
+        for group in self._groups:
+            for hold in group.waveforms.values():
+                hold.feed(block)
+
+    @property
+    def waveforms(self) -> tuple[WaveformEntry, ...]:
+        """The fast signals that models in service take: no others need be fetched."""
+        wanted = {(asset, name) for group in self._groups for name in group.waveforms for asset in group.group.assets}
+        return tuple(entry for entry in self.plant.waveform_table if (entry.asset, entry.name) in wanted)
 
     def advance(self, to: int) -> Results:
         """The sources' time has reached `to` [ns UTC]: close every instant that is due, and assess it."""

@@ -20,7 +20,7 @@ from edge.contracts.assessment import Assessment
 from edge.contracts.command import AlarmCommand, AlarmVerb
 from edge.contracts.plant import OpcuaSource, Plant
 from edge.contracts.plant_file import source_password
-from edge.contracts.sample_batch import SampleBatch
+from edge.contracts.sample_batch import SampleBatch, WaveformBlock
 from edge.contracts.status import EdgeStatus, JournalStatus, ModelStatus
 from edge.data_acquisition.account import SourceAccount
 from edge.data_acquisition.mqtt import MqttAcquisition
@@ -44,7 +44,7 @@ FLUSH_S: Final = 3.0
 @dataclass(frozen=True, slots=True)
 class _Brought:
     source: str
-    batch: SampleBatch
+    batch: SampleBatch | WaveformBlock
 
 
 class EdgeService:
@@ -101,20 +101,21 @@ class EdgeService:
         runs = []
         for name, source in self._plant.sources.items():
             signals, account = self._plant.signals_of(name), self._accounts[name]
+            waves = tuple(entry for entry in self._pipeline.waveforms if entry.signal.source == name)
             password = source_password(name, self._environ)
-            if not signals:
+            if not signals and not waves:
                 account.connected()
                 continue
             if isinstance(source, OpcuaSource):
-                run = OpcuaAcquisition(name, source, signals, texts, account, self._bring, password).run()
+                run = OpcuaAcquisition(name, source, (*signals, *waves), texts, account, self._bring, password).run()
             else:
-                run = MqttAcquisition(name, source, self._plant, texts, account, self._bring, password).run()
+                run = MqttAcquisition(name, source, self._plant, texts, account, self._bring, password, waves).run()
             runs.append((name, run))
         return runs
 
-    async def _bring(self, source: str, batch: SampleBatch) -> None:
+    async def _bring(self, source: str, batch: SampleBatch | WaveformBlock) -> None:
         """What the sources hand over; waits while the pipeline is busy."""
-        if len(batch):
+        if isinstance(batch, WaveformBlock) or len(batch):
             await self._queue.put(_Brought(source, batch))
 
     async def _work(self) -> None:
@@ -143,6 +144,10 @@ class EdgeService:
                 self._save_state()
 
     def _take(self, brought: _Brought) -> None:
+        if isinstance(brought.batch, WaveformBlock):
+            # it tells of the past, and does not move the time on
+            self._pipeline.feed_waveform(brought.batch)
+            return
         newest = int(brought.batch.time.max())
         if self._clock.heard(brought.source, newest, time.monotonic()):
             logger.warning("source '%s': its clock has been set back; windows begin anew", brought.source)

@@ -200,7 +200,11 @@ class LifeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         order = np.argsort(middle, kind="stable")
         parts = np.array_split(order, N_KNOTS)
         knots = np.array([middle[part].mean() for part in parts])
-        deviations = np.array([np.quantile((actual - middle)[part], (0.1, 0.5, 0.9)) for part in parts])
+        residual = actual - middle
+        deviations = np.array([np.quantile(residual[part], (0.1, 0.5, 0.9)) for part in parts])
+        # near the horizon the median is the horizon itself; the mean is what gives the smallest error
+        mean = np.array([residual[part].mean() for part in parts])
+        deviations[:, 1] = np.clip(mean, deviations[:, 0], deviations[:, 2])
         for number, part in enumerate(parts):
             if np.quantile(actual[part], 0.9) >= TARGET:
                 # nothing is known of how much longer than the horizon: all the way to it

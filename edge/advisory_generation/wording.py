@@ -49,6 +49,10 @@ def limit_text(asset_id: str, asset: Asset, rule: Rule, value: float | None, lim
 
 
 def _fact(asset: Asset, signal: str, measured: float | None, expected: float | None) -> BilingualText:
+    if signal in asset.waveforms:
+        # of a fast signal there is no single value; that it is the reason is what there is to say
+        label = asset.waveforms[signal].display_name(signal)
+        return BilingualText(sv=f"{label.sv} (vågform)", en=f"{label.en} (waveform)")
     label, unit = asset.signals[signal].display_name(signal), asset.signals[signal].unit
     if expected is None:
         return BilingualText(sv=f"{label.sv} {_sv(measured, unit)}", en=f"{label.en} {_en(measured, unit)}")

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 SPEC_KEY = "kullager.spec"
 GOLDEN_KEY = "kullager.golden"
+# the input of a fast signal is named by this and its name
+WAVEFORM_PREFIX = "waveform_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

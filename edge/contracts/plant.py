@@ -213,6 +213,16 @@ class SignalEntry:
     is_text: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveformEntry:
+    """One fast signal of the plant; indices go on where the signal table ends."""
+
+    index: int
+    asset: str
+    name: str
+    signal: Waveform
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plant:
     """A site, whole. Get one from `plant_file.load_plant`."""
@@ -235,6 +245,15 @@ class Plant:
         return tuple(
             SignalEntry(index=index, asset=asset_id, name=name, signal=signal, is_text=is_text)
             for index, (asset_id, name, signal, is_text) in enumerate(rows)
+        )
+
+    @cached_property
+    def waveform_table(self) -> tuple[WaveformEntry, ...]:
+        """All fast signals of all assets, in the order of the file."""
+        rows = [(asset_id, name, wave) for asset_id, asset in self.assets.items() for name, wave in asset.waveforms.items()]
+        return tuple(
+            WaveformEntry(index=len(self.signal_table) + number, asset=asset_id, name=name, signal=wave)
+            for number, (asset_id, name, wave) in enumerate(rows)
         )
 
     @cached_property

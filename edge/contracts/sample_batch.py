@@ -64,7 +64,10 @@ class SampleBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaveformBlock:
-    """One block of a fast signal: `points` (n,) float32 in plant units, the first at `time` [ns UTC]."""
+    """One block of a fast signal: `points` (n,) float32 in plant units, the first at `time` [ns UTC].
+
+    `signal` is its index in the plant's `waveform_table`.
+    """
 
     signal: int
     time: int

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from edge.contracts.plant import Clock
-from edge.contracts.sample_batch import SampleBatch
+from edge.contracts.sample_batch import SampleBatch, WaveformBlock
 from edge.contracts.status import SourceState, SourceStatus
 from edge.formats.json_message import format_time
 
@@ -54,6 +55,11 @@ class SourceAccount:
         if len(batch):
             self._last_sample = max(self._last_sample or 0, int(batch.time.max()))
         return batch
+
+    def accept_block(self, block: WaveformBlock, received: int) -> WaveformBlock | None:
+        """The same of one block of a fast signal; None where its time cannot be used."""
+        judged = self.accept(SampleBatch.of([block.signal], [block.time], [0.0]), received)
+        return replace(block, time=int(judged.time[0])) if len(judged) else None
 
     def reject(self, reason: str, count: int = 1) -> None:
         self._rejected[reason] += count

@@ -2,19 +2,19 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from edge.contracts.errors import MessageError
-from edge.contracts.plant import MqttSource, Plant
-from edge.contracts.sample_batch import SampleBatch, TextTable
+from edge.contracts.plant import MqttSource, Plant, WaveformEntry
+from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_acquisition.account import SourceAccount
 from edge.formats.signal_json import SignalTopics
 from edge.mqtt_connection import Connected, Lost, Message, MqttConnection
 
 logger = logging.getLogger(__name__)
 
-Sink = Callable[[str, SampleBatch], Awaitable[None]]
+Sink = Callable[[str, SampleBatch | WaveformBlock], Awaitable[None]]
 # of each kind of bad message the first is logged, the others are counted
 _LOGGED_ONCE: Final = "source '%s': %s (further messages of this kind are counted only)"
 
@@ -31,9 +31,10 @@ class MqttAcquisition:
         account: SourceAccount,
         sink: Sink,
         password: str | None = None,
+        waveforms: Sequence[WaveformEntry] = (),
     ) -> None:
         self._name, self._source, self._account, self._sink, self._password = name, source, account, sink, password
-        self._topics = SignalTopics(plant, name, texts)
+        self._topics = SignalTopics(plant, name, texts, waveforms)
         self._client_id = f"{plant.edge.id}-{name}"
         self._logged: set[str] = set()
 
@@ -74,4 +75,7 @@ class MqttAcquisition:
             return
         for reason, count in reading.rejected.items():
             self._account.reject(reason, count)
+        for block in reading.blocks:
+            if (timed := self._account.accept_block(block, received)) is not None:
+                await self._sink(self._name, timed)
         await self._sink(self._name, self._account.accept(reading.batch, received))

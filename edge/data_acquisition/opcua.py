@@ -11,10 +11,10 @@ from asyncua import Client, ua
 
 from edge.back_off import back_off
 from edge.contracts.errors import ConnectionRefused
-from edge.contracts.plant import OpcuaSource, SignalEntry
-from edge.contracts.sample_batch import SampleBatch, TextTable
+from edge.contracts.plant import OpcuaSource, SignalEntry, WaveformEntry
+from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_acquisition.account import SourceAccount
-from edge.data_acquisition.opcua_values import sample_batch
+from edge.data_acquisition.opcua_values import sample_batch, waveform_block
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,8 @@ _UNSUPPORTED: Final = (
 _DELETED: Final = (ua.StatusCodes.BadNodeIdUnknown, ua.StatusCodes.BadNodeIdInvalid)
 CONNECTION_ERRORS: Final = (OSError, TimeoutError, ua.UaError, ConnectionError, asyncio.IncompleteReadError)
 
-Sink = Callable[[str, SampleBatch], Awaitable[None]]
+Entry = SignalEntry | WaveformEntry
+Sink = Callable[[str, SampleBatch | WaveformBlock], Awaitable[None]]
 
 
 class OpcuaAcquisition:
@@ -45,7 +46,7 @@ class OpcuaAcquisition:
         self,
         name: str,
         source: OpcuaSource,
-        signals: Sequence[SignalEntry],
+        signals: Sequence[Entry],
         texts: Mapping[int, TextTable],
         account: SourceAccount,
         sink: Sink,
@@ -53,8 +54,9 @@ class OpcuaAcquisition:
     ) -> None:
         self._name, self._source, self._texts = name, source, texts
         self._account, self._sink, self._password = account, sink, password
-        # the index in the signal table is the client handle of the monitored item
+        # the index in the plant's tables is the client handle of the monitored item
         self._rows = {row.index: row for row in signals}
+        self._signals = {row.index: row for row in signals if isinstance(row, SignalEntry)}
         self._heard_s = 0.0
         self._sequence: int | None = None
         # by signal: what keeps it from being served, and the monitored item that serves it
@@ -140,7 +142,7 @@ class OpcuaAcquisition:
         if problem:
             logger.warning("source '%s': %s", self._name, problem)
 
-    async def _serve(self, client: Client, subscription: int, rows: Sequence[SignalEntry]) -> None:
+    async def _serve(self, client: Client, subscription: int, rows: Sequence[Entry]) -> None:
         """Find the nodes of these signals and monitor them, and tell what failed."""
         # the item of a node that was deleted stays with the old node, even where one of the same name comes back
         stale = [self._items.pop(row.index) for row in rows if row.index in self._items]
@@ -156,9 +158,7 @@ class OpcuaAcquisition:
         self._problems |= await self._monitor(client, subscription, found)
         self._tell()
 
-    async def _monitor(
-        self, client: Client, subscription: int, wanted: Sequence[tuple[SignalEntry, ua.NodeId]]
-    ) -> dict[int, str]:
+    async def _monitor(self, client: Client, subscription: int, wanted: Sequence[tuple[Entry, ua.NodeId]]) -> dict[int, str]:
         """Create monitored items; gives what failed, by signal."""
         problems: dict[int, str] = {}
         for start in range(0, len(wanted), ITEMS_PER_CALL):
@@ -185,7 +185,7 @@ class OpcuaAcquisition:
         return problems
 
     async def _create(
-        self, client: Client, subscription: int, wanted: Sequence[tuple[SignalEntry, ua.NodeId]], with_filter: bool
+        self, client: Client, subscription: int, wanted: Sequence[tuple[Entry, ua.NodeId]], with_filter: bool
     ) -> Sequence[Any]:
         parameters = ua.CreateMonitoredItemsParameters()
         parameters.SubscriptionId = subscription
@@ -198,7 +198,8 @@ class OpcuaAcquisition:
             item.MonitoringMode = ua.MonitoringMode.Reporting
             item.RequestedParameters.ClientHandle = row.index
             item.RequestedParameters.SamplingInterval = 0.0
-            item.RequestedParameters.QueueSize = queue_size
+            # blocks are large, and only the newest counts
+            item.RequestedParameters.QueueSize = 2 if isinstance(row, WaveformEntry) else queue_size
             item.RequestedParameters.DiscardOldest = True
             if with_filter:
                 # the default reports a value only when it differs; a repeated value with a new time is a sample, too
@@ -219,11 +220,31 @@ class OpcuaAcquisition:
         self._sequence = message.SequenceNumber
         for notification in message.NotificationData:
             if isinstance(notification, ua.DataChangeNotification):
-                batch, rejected = sample_batch(notification.MonitoredItems, self._rows, self._texts, received)
+                items = notification.MonitoredItems
+                if len(self._signals) < len(self._rows):
+                    items = await self._take_waveforms(items, received)
+                batch, rejected = sample_batch(items, self._signals, self._texts, received)
                 for reason, count in rejected.items():
                     self._account.reject(reason, count)
                 self._note_deleted(notification.MonitoredItems)
                 await self._sink(self._name, self._account.accept(batch, received))
+
+    async def _take_waveforms(
+        self, items: Sequence[ua.MonitoredItemNotification], received: int
+    ) -> list[ua.MonitoredItemNotification]:
+        """Hand over the blocks of fast signals; gives the other items."""
+        others = []
+        for item in items:
+            row = self._rows.get(item.ClientHandle)
+            if not isinstance(row, WaveformEntry):
+                others.append(item)
+                continue
+            block, fault = waveform_block(item.Value, row, received)
+            if fault is not None:
+                self._account.reject(fault)
+            if block is not None and (timed := self._account.accept_block(block, received)) is not None:
+                await self._sink(self._name, timed)
+        return others
 
     def _note_deleted(self, items: Sequence[ua.MonitoredItemNotification]) -> None:
         """A server that deletes a node says so as the last status of its items (part 4, DeleteNodes), and nothing more."""

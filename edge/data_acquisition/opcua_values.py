@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import numpy as np
 from asyncua import ua
 
-from edge.contracts.plant import SignalEntry
-from edge.contracts.sample_batch import Quality, SampleBatch, TextTable
+from edge.contracts.plant import SignalEntry, WaveformEntry
+from edge.contracts.sample_batch import Quality, SampleBatch, TextTable, WaveformBlock
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -67,6 +68,28 @@ def sample_batch(
         value.append(number)
         quality.append(grade if fault is None else Quality.BAD)
     return SampleBatch.of(signal, time, value, quality), rejected
+
+
+def waveform_block(data: ua.DataValue, row: WaveformEntry, received: int) -> tuple[WaveformBlock | None, str | None]:
+    """The block of one array value, or the reason why it could not be used; neither where there has been none yet."""
+    status = data.StatusCode.value if data.StatusCode is not None else 0
+    if status == ua.StatusCodes.BadWaitingForInitialData:
+        return None, None
+    if quality_of(status) is Quality.BAD:
+        return None, "bad-waveform"
+    raw = data.Value.Value if data.Value is not None else None
+    if not isinstance(raw, list) or len(raw) != row.signal.points:
+        # an empty array is how a server says that it has not taken one yet
+        return None, None if isinstance(raw, list) and not raw else "wrong-length"
+    try:
+        points = np.array(raw, np.float32)
+    except (TypeError, ValueError):
+        return None, "wrong-type"
+    if points.ndim != 1 or not np.isfinite(points).all():
+        return None, "not-finite"
+    moment = data.SourceTimestamp or data.ServerTimestamp
+    time = received if moment is None else to_ns(moment)
+    return WaveformBlock(signal=row.index, time=time, rate_hz=row.signal.rate_hz, points=points), None
 
 
 def _number(raw: Any, row: SignalEntry, texts: Mapping[int, TextTable]) -> tuple[float, str | None]:

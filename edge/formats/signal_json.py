@@ -2,14 +2,15 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import orjson
 
 from edge.contracts.errors import MessageError
-from edge.contracts.plant import Plant, SignalEntry
+from edge.contracts.plant import Plant, SignalEntry, WaveformEntry
 from edge.contracts.sample_batch import Quality, SampleBatch, TextTable, WaveformBlock
 from edge.formats.json_message import format_time, parse_time
 
@@ -22,6 +23,7 @@ class Reading:
 
     batch: SampleBatch
     rejected: Counter[str]
+    blocks: tuple[WaveformBlock, ...] = ()
 
 
 class SignalTopics:
@@ -31,8 +33,11 @@ class SignalTopics:
     one that is not finite is a bad sample too, and counted. A field that a message leaves out is no sample.
     """
 
-    def __init__(self, plant: Plant, source: str, texts: Mapping[int, TextTable]) -> None:
+    def __init__(
+        self, plant: Plant, source: str, texts: Mapping[int, TextTable], waveforms: Sequence[WaveformEntry] = ()
+    ) -> None:
         self._texts = texts
+        self._waveforms = {entry.signal.topic: entry for entry in waveforms if entry.signal.topic is not None}
         self._rows: dict[str, list[SignalEntry]] = defaultdict(list)
         for row in plant.signals_of(source):
             if row.signal.topic is not None:
@@ -40,15 +45,15 @@ class SignalTopics:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        return tuple(self._rows)
+        return tuple(dict.fromkeys([*self._rows, *self._waveforms]))
 
     def read(self, topic: str, payload: bytes, received: int) -> Reading:
         """The samples of one message; `received` [ns UTC] stands in where the plant file names no time field.
 
         Raises `MessageError` where nothing of the message can be used.
         """
-        rows = self._rows.get(topic)
-        if rows is None:
+        rows, waveform = self._rows.get(topic, []), self._waveforms.get(topic)
+        if not rows and waveform is None:
             raise MessageError("unknown-topic", f"{topic}: no signal of the plant file has this topic")
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise MessageError("too-large", f"{topic}: {len(payload)} bytes; at most {MAX_PAYLOAD_BYTES} are read")
@@ -79,7 +84,8 @@ class SignalTopics:
             times.append(time)
             values.append(value)
             qualities.append(quality)
-        return Reading(SampleBatch.of(signals, times, values, qualities), rejected)
+        blocks = (_block(body, waveform, topic),) if waveform is not None else ()
+        return Reading(SampleBatch.of(signals, times, values, qualities), rejected, blocks)
 
     def _value(self, row: SignalEntry, raw: Any) -> tuple[float, Quality, str | None]:
         if raw is None:
@@ -129,6 +135,25 @@ def waveform_message(block: WaveformBlock) -> bytes:
     """A block of a fast signal: `{"time": …, "rate_hz": 25600.0, "points": […]}`, the time that of the first point."""
     body = {"time": format_time(block.time), "rate_hz": block.rate_hz, "points": block.points}
     return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _block(body: Any, entry: WaveformEntry, topic: str) -> WaveformBlock:
+    """What `waveform_message` has written. Raises `MessageError`."""
+    wanted = entry.signal
+    _, raw = _field(body, "points", topic)
+    if not isinstance(raw, list) or len(raw) != wanted.points:
+        has = len(raw) if isinstance(raw, list) else "no"
+        raise MessageError("wrong-length", f"{topic}: has {has} points; the plant file says {wanted.points}")
+    _, rate_hz = _field(body, "rate_hz", topic)
+    if rate_hz is not None and rate_hz != wanted.rate_hz:
+        raise MessageError("wrong-rate", f"{topic}: was taken at {rate_hz} Hz; the plant file says {wanted.rate_hz:g}")
+    try:
+        points = np.array(raw, np.float32)
+    except (TypeError, ValueError, OverflowError):
+        raise MessageError("wrong-type", f"{topic}: 'points' should be numbers") from None
+    if points.ndim != 1 or not np.isfinite(points).all():
+        raise MessageError("not-finite", f"{topic}: 'points' should be finite numbers")
+    return WaveformBlock(signal=entry.index, time=_time(body, "time", topic), rate_hz=wanted.rate_hz, points=points)
 
 
 def _field(body: Any, path: str | None, topic: str) -> tuple[bool, Any]:

@@ -1,6 +1,7 @@
 """Scores of one group at one instant, or the reason why there is none."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge.contracts.assessment import Reason
 from edge.contracts.errors import ModelError
-from edge.contracts.model_spec import ModelSpec
+from edge.contracts.model_spec import WAVEFORM_PREFIX, ModelSpec
 from edge.contracts.plant import Asset
 from edge.state_detection.onnx_model import OnnxModel
 
@@ -29,6 +30,8 @@ class Observation:
     bad, stale: why a newest value is missing
     running: (n_assets,) bool
     filled:  (n_assets,) instants in the window since it was begun anew
+    waveforms: by name the newest block (n_assets, n_points) float32 of each fast signal that the model takes
+    no_waveform, old_waveform: (n_assets,) bool, where one of them has not come yet, or not for long
     """
 
     window: Floats
@@ -37,6 +40,9 @@ class Observation:
     stale: NDArray[np.bool_]
     running: NDArray[np.bool_]
     filled: NDArray[np.int64]
+    waveforms: Mapping[str, Floats] = field(default_factory=dict)
+    no_waveform: NDArray[np.bool_] | None = None
+    old_waveform: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,15 +86,19 @@ class Detector:
         for applies, why in (
             (coverage < spec.min_coverage, Reason.LOW_COVERAGE),
             (seen.filled < spec.n_samples, Reason.WARMING_UP),
+            (seen.no_waveform, Reason.WARMING_UP),
             (self._changed(seen), Reason.CHANGEOVER),
             (seen.bad[:, needed].any(axis=1), Reason.BAD_QUALITY),
             (seen.stale[:, needed].any(axis=1), Reason.STALE),
+            (seen.old_waveform, Reason.STALE),
             (~seen.running, Reason.MACHINE_OFF),
         ):
-            reason[applies] = REASONS.index(why)
+            if applies is not None:
+                reason[applies] = REASONS.index(why)
         inputs = {"window": np.ascontiguousarray(window)}
         if len(self._context):
             inputs["context"] = self._codes(seen)
+        inputs |= {f"{WAVEFORM_PREFIX}{name}": points for name, points in seen.waveforms.items()}
         outputs = self._run(inputs, reason)
         score = outputs.pop("score").copy()
         if "known" in outputs:
@@ -159,6 +169,15 @@ def check_fit(spec: ModelSpec, path: str, asset_id: str, asset: Asset) -> None:
             faults.append(f"needs the signal '{signal.name}'")
         elif found.unit != signal.unit:
             faults.append(f"expects '{signal.name}' in {signal.unit}, the plant file says {found.unit}")
+    for wanted in spec.waveforms:
+        there = asset.waveforms.get(wanted.name)
+        if there is None:
+            faults.append(f"needs the waveform '{wanted.name}'")
+        elif (there.unit, there.rate_hz, there.points) != (wanted.unit, wanted.rate_hz, wanted.n_points):
+            faults.append(
+                f"expects '{wanted.name}' as {wanted.n_points} points in {wanted.unit} at {wanted.rate_hz:g} Hz, "
+                f"the plant file says {there.points} in {there.unit} at {there.rate_hz:g} Hz"
+            )
     faults += [
         f"is conditioned on '{context.name}', which should be a text signal: name it in the asset's 'context'"
         for context in spec.context

@@ -11,7 +11,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edge.contracts.errors import MessageError, ModelError
-from edge.contracts.model_spec import GOLDEN_KEY, SPEC_KEY, ModelSpec
+from edge.contracts.model_spec import GOLDEN_KEY, SPEC_KEY, WAVEFORM_PREFIX, ModelSpec
 from edge.formats.json_message import decode, load_object
 
 MAX_MODEL_BYTES: Final = 64 << 20
@@ -90,10 +90,15 @@ class OnnxModel:
             raise ModelError(f"{self.path}: has no input 'window'; it has {', '.join(inputs)}")
         if "score" not in self.outputs:
             raise ModelError(f"{self.path}: has no output 'score'; it has {', '.join(self.outputs)}")
-        for node in self.session.get_inputs():
-            if node.name.startswith("waveform_"):
-                raise ModelError(f"{self.path}: input '{node.name}': waveforms are not served by this version")
-            self._check_node("input", node, INPUTS)
+        waves = {f"{WAVEFORM_PREFIX}{wave.name}": wave for wave in self.spec.waveforms}
+        for node in inputs.values():
+            self._check_node("input", node, INPUTS | dict.fromkeys(waves, 2))
+        for name, wave in waves.items():
+            if name not in inputs:
+                raise ModelError(f"{self.path}: has no input '{name}', and its metadata name the waveform '{wave.name}'")
+            points = inputs[name].shape[1]
+            if isinstance(points, int) and points != wave.n_points:
+                raise ModelError(f"{self.path}: input '{name}' is (n, {points}); its metadata say {wave.n_points}")
         for node in self.session.get_outputs():
             self._check_node("output", node, OUTPUTS)
         if bool(self.spec.context) != ("context" in inputs):
