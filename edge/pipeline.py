@@ -25,12 +25,13 @@ from edge.contracts.errors import ModelError
 from edge.contracts.plant import Plant, WaveformEntry
 from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_manipulation.grid import GridRow
+from edge.data_manipulation.waveform_hold import INTERVALS as WAVEFORM_INTERVALS
 from edge.group_pipeline import Arrays, GroupPipeline, Results
 from edge.groups import groups_of
 from edge.state_detection.detector import check_fit
 from edge.state_detection.onnx_model import OnnxModel
 
-__all__ = ["GridValues", "OnnxModel", "Pipeline", "Results", "grid_values", "load_models"]
+__all__ = ["WAVEFORM_INTERVALS", "GridValues", "OnnxModel", "Pipeline", "Results", "grid_values", "load_models"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from models.settings import FAMILIES, FEATURES, Settings
 
 if TYPE_CHECKING:
     from edge.formats.recording import Recording
+    from edge.formats.waveform_recording import WaveformRecording
     from models.labels import Labels
     from models.training import TrainedModel
 
@@ -76,7 +77,9 @@ def _train(options: argparse.Namespace) -> None:
     healthy = select(recording, options.rows, options.first, options.last)
     if options.auto:
         settings = _chosen(healthy, plant, settings, labels)
-    trained = train(healthy, plant, settings, labels, watch=_progress, step=lambda what: logger.info("%s", what))
+    trained = train(
+        healthy, plant, settings, labels, _waveforms(options, plant), watch=_progress, step=lambda what: logger.info("%s", what)
+    )
     with TemporaryDirectory() as folder:
         # through the edge's own checks first: what it would refuse is never put in place
         candidate = Path(folder) / path.name
@@ -116,7 +119,16 @@ def _evaluate(options: argparse.Namespace) -> None:
     plant = load_plant(options.plant, os.environ)
     recording = read_recording(options.data, plant, options.asset, [options.label_column])
     model = OnnxModel.load(options.model)
-    found = evaluate(plant, options.asset, model, recording, options.label_column, skip_rows=options.skip_rows, watch=_progress)
+    found = evaluate(
+        plant,
+        options.asset,
+        model,
+        recording,
+        options.label_column,
+        skip_rows=options.skip_rows,
+        waveforms=_waveforms(options, plant),
+        watch=_progress,
+    )
     print(orjson.dumps(as_document(found), option=orjson.OPT_INDENT_2).decode() if options.json else table(found))
 
 
@@ -225,6 +237,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--rows", type=_rows, metavar="FROM:TO", help="healthy rows of the file, such as 0:400")
     one.add_argument("--from", type=_time, dest="first", metavar="TIME", help="healthy from this time, RFC 3339")
     one.add_argument("--to", type=_time, dest="last", metavar="TIME", help="healthy up to this time, RFC 3339")
+    _add_waveform(one)
     one.add_argument("--labels", type=Path, metavar="CSV", help="what was the case when; see models/README.md")
     one.add_argument("--horizon", type=float, metavar="HOURS", help="longest remaining life that is told")
     _add_detector(one)
@@ -250,6 +263,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--asset", required=True, help="asset of the plant file that the recording is of")
     one.add_argument("--label-column", required=True, metavar="COLUMN", help="1 where a row is anomalous, 0 where not")
     one.add_argument("--skip-rows", type=int, default=0, metavar="N", help="replayed, but not judged: trained on (%(default)s)")
+    _add_waveform(one)
     one.add_argument("--json", action="store_true", help="for programs")
     one.set_defaults(run=_evaluate)
 
@@ -263,7 +277,7 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(run=_compare)
 
     one = verbs.add_parser("benchmark", help="run a published protocol on recorded data")
-    one.add_argument("protocol", choices=["skab", "hydraulic", "cmapss"])
+    one.add_argument("protocol", choices=["skab", "hydraulic", "cmapss", "cwru"])
     one.add_argument("folder", type=Path, metavar="FOLDER", help="the data set, as it is published")
     one.add_argument("--plant", type=Path, default=SKAB_PLANT, help="plant file with its columns (%(default)s)")
     one.add_argument("--asset", default="rig", help="its asset (%(default)s)")
@@ -282,6 +296,30 @@ def _add_detector(verb: argparse.ArgumentParser) -> None:
         help=f"of each window beside the means: {', '.join(FEATURES)}, or none (default: none)",
     )
     verb.add_argument("--window", type=int, default=DEFAULTS.n_samples, help="trailing window in grid instants (%(default)s)")
+
+
+def _add_waveform(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--waveform",
+        action="append",
+        default=[],
+        type=_named_file,
+        metavar="NAME=FILE",
+        help="blocks of a fast signal of the plant file (.npz); repeatable",
+    )
+
+
+def _named_file(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"'{text}' should be a waveform and its file, such as acceleration=blocks.npz")
+    return name, Path(path)
+
+
+def _waveforms(options: argparse.Namespace, plant: Plant) -> "list[WaveformRecording]":
+    from edge.formats.waveform_recording import read_waveforms
+
+    return [read_waveforms(path, plant, options.asset, name) for name, path in options.waveform]
 
 
 def _features(text: str) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def compare(
         events = [(int(recording.time[start]), int(recording.time[stop])) for start, stop in rows]
     spans, rated = [], []
     for model in models:
-        assessments, alarms = replay(plant, asset, model, recording, watch)
+        assessments, alarms = replay(plant, asset, model, recording, watch=watch)
         spans.append(_spans(alarms, int(recording.time[-1]), events))
         rated.append(sum(each.score is not None for each in assessments) * period_s)
     first, second = spans

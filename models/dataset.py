@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from edge.contracts.errors import RecordingError
 from edge.contracts.model_spec import ModelSignal, TrainedOn
-from edge.contracts.plant import Plant
+from edge.contracts.plant import Asset, Plant
 from edge.contracts.sample_batch import SampleBatch, TextTable
 from edge.formats.json_message import format_time
 from edge.formats.recording import TIME_COLUMNS, Recording, read_csv
+from edge.formats.waveform_recording import WaveformRecording
+from edge.pipeline import WAVEFORM_INTERVALS as INTERVALS
 from edge.pipeline import GridValues, grid_values
 from models.features import Windows
 from models.labels import Labels
@@ -112,11 +114,13 @@ def healthy_data(
     min_coverage: float,
     without: Sequence[str] = (),
     labels: Labels | None = None,
+    waveforms: Sequence[WaveformRecording] = (),
     watch: Watch = lambda batches, _: batches,
 ) -> HealthyData:
     """Grid and windows of a recording, all of it taken as healthy where no labels say more.
 
-    without: signals to leave out of the model; watch: is given the batches and their number, to show progress.
+    without: signals to leave out of the model; waveforms: the blocks of fast signals that the model takes;
+    watch: is given the batches and their number, to show progress.
     Raises `RecordingError` where the recording cannot teach anything, `LabelError` where labels do not belong to it.
     """
     asset = plant.assets[recording.asset]
@@ -131,16 +135,16 @@ def healthy_data(
     rows_per_batch = 256
     batches = watch(recording.batches(plant, rows_per_batch), -(-len(recording) // rows_per_batch))
     grid = grid_values(plant, recording.asset, batches, n_samples)
-    windows = scored = scored_windows(grid, names, n_samples, min_coverage)
+    windows = scored = _with_blocks(scored_windows(grid, names, n_samples, min_coverage), grid.time, asset, waveforms)
     if labels is not None:
         labels.check(recording.path, int(recording.time[0]), int(recording.time[-1]))
         ends = grid.time[scored.last]
         healthy = labels.healthy(ends - round((n_samples - 1) * asset.period_s * 1e9), ends)
-        windows = Windows(values=scored.values, last=scored.last[healthy], n_samples=n_samples)
+        windows = replace(scored, last=scored.last[healthy])
     contexts = [name for name in asset.context if name in recording.texts and name in grid.signals and name not in without]
     codes, changed = context_of(grid, contexts, windows)
     modes, columns, belongs = learn_modes(contexts, recording.texts, codes, changed, len(names))
-    windows = Windows(values=windows.values, last=windows.last[belongs], n_samples=n_samples)
+    windows = replace(windows, last=windows.last[belongs])
     codes = codes[belongs][:, columns]
     needed = max(4 * n_samples, 10 * len(names))
     if len(windows) < needed:
@@ -178,6 +182,23 @@ def scored_windows(grid: GridValues, names: Sequence[str], n_samples: int, min_c
     coverage = (found[row + 1] - found[np.maximum(row + 1 - n_samples, 0)]) / (n_samples * len(names))
     scored = (row - begun + 1 >= n_samples) & grid.running & there.all(axis=1) & (coverage >= min_coverage)
     return Windows(values=values, last=np.flatnonzero(scored), n_samples=n_samples)
+
+
+def _with_blocks(windows: Windows, time: NDArray[np.int64], asset: Asset, waveforms: Sequence[WaveformRecording]) -> Windows:
+    """The windows at whose end each fast signal has a block that is not stale, as the edge would hold it."""
+    for wave in waveforms:
+        taken = wave.time + round(wave.points.shape[1] / wave.rate_hz * 1e9)
+        newest = np.searchsorted(taken, time, "right") - 1
+        oldest = time - round(INTERVALS * asset.waveforms[wave.waveform].every_s * 1e9)
+        there = (newest >= 0) & (taken[np.maximum(newest, 0)] >= oldest)
+        windows = replace(
+            windows,
+            last=windows.last[there[windows.last]],
+            waveforms={**windows.waveforms, wave.waveform: (wave.points, newest)},
+        )
+        if not len(windows):
+            raise RecordingError(f"no block of '{wave.waveform}' belongs to an instant of the recording; do their times fit?")
+    return windows
 
 
 def context_of(grid: GridValues, names: Sequence[str], windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

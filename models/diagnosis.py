@@ -53,18 +53,20 @@ GRAPH: Final = """
 """
 
 
-def sign_text(profile: bool) -> str:
-    """Nodes from the features of all kinds to `sign` (n_assets, n_signs)."""
-    return (PROFILE if profile else "") + SIGNS.format(", ".join([*KINDS, *(["profile"] if profile else [])]))
+def sign_text(features: FeatureGraph, profile: bool) -> str:
+    """Nodes from the features of all kinds, and those of fast signals, to `sign` (n_assets, n_signs)."""
+    parts = [*KINDS, *(each.output for each in features.spectra), *(["profile"] if profile else [])]
+    return (PROFILE if profile else "") + SIGNS.format(", ".join(parts))
 
 
 def n_signs(features: FeatureGraph, profile: bool) -> int:
-    return (len(KINDS) + (features.n_samples if profile else 0)) * features.n_signals
+    of_signals = (len(KINDS) + (features.n_samples if profile else 0)) * features.n_signals
+    return of_signals + sum(len(each.names) for each in features.spectra)
 
 
 def signs(features: FeatureGraph, windows: Windows, profile: bool = False) -> Matrix:
     """(n_windows, n_signs) as the graph gives them; NaN where a window has too few values for one."""
-    nodes = features.nodes(KINDS) + sign_text(profile)
+    nodes = features.text_with(KINDS) + sign_text(features, profile)
     return features.run(nodes, features.constants, "sign", n_signs(features, profile), windows.blocks())
 
 

@@ -1,7 +1,7 @@
 """What a model is worth on a labelled recording, measured by replaying it through the very pipeline that runs at the edge."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,10 @@ from edge.contracts.alarm import Alarm, AlarmState
 from edge.contracts.assessment import Assessment, State
 from edge.contracts.errors import RecordingError
 from edge.contracts.plant import Plant
+from edge.contracts.sample_batch import WaveformBlock
 from edge.formats.json_message import format_time
 from edge.formats.recording import Recording
+from edge.formats.waveform_recording import WaveformRecording
 from edge.pipeline import OnnxModel, Pipeline
 from models.calibrate import FalseAlarms
 from models.dataset import Watch
@@ -62,7 +64,12 @@ class Evaluation:
 
 
 def replay(
-    plant: Plant, asset: str, model: OnnxModel, recording: Recording, watch: Watch = lambda batches, _: batches
+    plant: Plant,
+    asset: str,
+    model: OnnxModel,
+    recording: Recording,
+    waveforms: Sequence[WaveformRecording] = (),
+    watch: Watch = lambda batches, _: batches,
 ) -> tuple[list[Assessment], list[Alarm]]:
     """All assessments and alarms of one asset over a recording."""
     name = plant.assets[asset].model
@@ -70,12 +77,17 @@ def replay(
         raise RecordingError(f"asset '{asset}' names no model in the plant file; add model = \"{model.spec.name}\"")
     pipeline = Pipeline(plant, {name: model})
     recording = recording.coded({text: pipeline.texts[plant.signal_index[asset, text]] for text in recording.texts})
+    blocks = sorted(_blocks(plant, asset, waveforms), key=lambda block: block.time)
+    next_block = 0
     assessments: list[Assessment] = []
     alarms: list[Alarm] = []
     rows_per_batch = 256
     for batch in watch(recording.batches(plant, rows_per_batch), -(-len(recording) // rows_per_batch)):
         pipeline.feed(batch)
         if len(batch):
+            while next_block < len(blocks) and blocks[next_block].time <= int(batch.time.max()):
+                pipeline.feed_waveform(blocks[next_block])
+                next_block += 1
             results = pipeline.advance(int(batch.time.max()))
             assessments += results.assessments
             alarms += results.alarms
@@ -86,6 +98,13 @@ def replay(
     )
 
 
+def _blocks(plant: Plant, asset: str, waveforms: Sequence[WaveformRecording]) -> Iterator[WaveformBlock]:
+    index = {entry.name: entry.index for entry in plant.waveform_table if entry.asset == asset}
+    for wave in waveforms:
+        for time, points in zip(wave.time.tolist(), wave.points, strict=True):
+            yield WaveformBlock(signal=index[wave.waveform], time=time, rate_hz=wave.rate_hz, points=points)
+
+
 def evaluate(
     plant: Plant,
     asset: str,
@@ -94,12 +113,13 @@ def evaluate(
     label_column: str,
     *,
     skip_rows: int = 0,
+    waveforms: Sequence[WaveformRecording] = (),
     watch: Watch = lambda batches, _: batches,
 ) -> Evaluation:
     """Replay a whole recording, and judge the rows from `skip_rows` on (those before may have been trained on)."""
     if skip_rows >= len(recording):
         raise RecordingError(f"{recording.path}: has {len(recording)} rows; --skip-rows {skip_rows} leaves none to judge")
-    assessments, alarms = replay(plant, asset, model, recording, watch)
+    assessments, alarms = replay(plant, asset, model, recording, waveforms, watch)
     period_ns = round(plant.assets[asset].period_s * 1e9)
     time = recording.time[skip_rows:]
     label = recording.others[label_column][skip_rows:]

@@ -95,11 +95,11 @@ def graph(
         "reach": np.float32(EXPECTED_REACH),
         "least_reach": np.float32(-EXPECTED_REACH),
         "smallest_part": np.float32(SMALLEST_PART),
-        "signal_of": np.eye(n_signals)[features.signal_of],
+        "signal_of": np.eye(features.n_sources)[features.signal_of],
         "n_signals": np.array([n_signals], np.int64),
     }
-    inputs = f"float[n_assets, {features.n_samples}, {n_signals}] window"
-    outputs = f"float[n_assets] score, float[n_assets, {n_signals}] contribution, float[n_assets, {n_signals}] expected"
+    inputs, n_sources = features.inputs, features.n_sources
+    outputs = f"float[n_assets] score, float[n_assets, {n_sources}] contribution, float[n_assets, {n_signals}] expected"
     if conditioned:
         inputs += f", float[n_assets, {len(modes.contexts)}] context"
         outputs += ", float[n_assets] known"
@@ -121,10 +121,10 @@ def with_metadata(model: onnx.ModelProto, spec: ModelSpec, windows: Windows, cod
     codes: (n_windows, n_contexts) of the windows
     """
     some = np.linspace(0, len(windows) - 1, N_GOLDEN).astype(np.int64)
-    window = windows.take(some)
+    golden = windows.inputs(some)
+    window = golden["window"]
     window[-1, : windows.n_samples // 3, 0] = np.nan
     window[-1, :, -1] = np.nan
-    golden = {"window": window}
     if spec.context:
         golden["context"] = codes[some].astype(np.float32)
     outputs = _run(open_session(model.SerializeToString()), golden)
@@ -156,11 +156,11 @@ def check_parity(
     session = open_session(content)
     largest, done, n_signals = 0.0, 0, features.n_signals
     for block in windows.blocks():
-        here = slice(done, done + len(block))
-        given = _run(session, {"window": block, "context": codes[here].astype(np.float32)})
+        here = slice(done, done + len(block["window"]))
+        given = _run(session, block | {"context": codes[here].astype(np.float32)})
         part, modes = computed[here], mode[here]
         score = detector.scores(part, modes)
-        contribution = detector.contributions(part, modes) @ np.eye(n_signals)[features.signal_of]
+        contribution = detector.contributions(part, modes) @ np.eye(features.n_sources)[features.signal_of]
         expected = detector.expected(part, modes)[:, :n_signals] + features.centre
         size = np.maximum(detector.scale_[modes][:, :n_signals], np.abs(features.centre))
         for difference in (
@@ -169,7 +169,7 @@ def check_parity(
             np.abs(given["expected"] - expected) / size,
         ):
             largest = max(largest, float(difference.max()))
-        done += len(block)
+        done += len(block["window"])
     _accept(largest, "score, contribution or expected")
     return Parity(n_windows=done, largest=largest)
 
@@ -180,10 +180,11 @@ def check_additions(content: bytes, additions: Sequence[Addition], n_contexts: i
     for addition in additions:
         done = 0
         for block in addition.windows.blocks():
-            inputs = {"window": block, "context": np.zeros((len(block), n_contexts), np.float32)}
-            difference = _run(session, inputs)[addition.output] - addition.expected[done : done + len(block)]
+            n = len(block["window"])
+            inputs = block | {"context": np.zeros((n, n_contexts), np.float32)}
+            difference = _run(session, inputs)[addition.output] - addition.expected[done : done + n]
             parity = replace(parity, largest=max(parity.largest, float(np.abs(difference).max()) / addition.size))
-            done += len(block)
+            done += n
         _accept(parity.largest, addition.output)
         parity = replace(parity, n_windows=parity.n_windows + done)
     return parity

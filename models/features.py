@@ -10,8 +10,8 @@ jitter  natural logarithm of the standard deviation of the differences from inst
 Where a window has too few values for it, a feature is NaN.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +20,10 @@ import onnxruntime as ort
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from edge.contracts.model_spec import WAVEFORM_PREFIX
+from models.spectra import SpectrumGraph
+
+Inputs = dict[str, NDArray[np.float32]]
 OPSET: Final = 21
 TREES: Final = 3  # version of ai.onnx.ml
 IR_VERSION: Final = 10
@@ -90,11 +94,14 @@ class Windows:
     values:    (n_instants, n_signals) float32 in plant units, NaN where missing
     last:      (n_windows,) int64, the row of `values` at which each window ends
     n_samples: rows in a window
+    waveforms: of each fast signal its blocks (n_blocks, n_points) float32, and (n_instants,) int64 which is the newest at
+               each row of `values`
     """
 
     values: NDArray[np.float32]
     last: NDArray[np.int64]
     n_samples: int
+    waveforms: Mapping[str, tuple[NDArray[np.float32], NDArray[np.int64]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.last)
@@ -104,10 +111,18 @@ class Windows:
         views = np.moveaxis(sliding_window_view(self.values, self.n_samples, axis=0), -1, 1)
         return np.ascontiguousarray(views[self.last[index] - (self.n_samples - 1)])
 
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """All windows in order, some thousand at a time."""
-        for start in range(0, len(self), WINDOWS_AT_ONCE):
-            yield self.take(slice(start, start + WINDOWS_AT_ONCE))
+    def inputs(self, index: NDArray[np.int64] | slice) -> Inputs:
+        """What a model is given for some windows, but their context: the windows, and the newest blocks of fast signals."""
+        found = {"window": self.take(index)}
+        for name, (blocks, newest) in self.waveforms.items():
+            found[f"{WAVEFORM_PREFIX}{name}"] = blocks[newest[self.last[index]]]
+        return found
+
+    def blocks(self) -> Iterator[Inputs]:
+        """All windows in order, some thousand at a time; fewer where they come with long blocks."""
+        at_once = 256 if self.waveforms else WINDOWS_AT_ONCE
+        for start in range(0, len(self), at_once):
+            yield self.inputs(slice(start, start + at_once))
 
     @property
     def newest(self) -> NDArray[np.float32]:
@@ -127,9 +142,10 @@ class FeatureGraph:
     centre: NDArray[np.float32]
     least_variance: NDArray[np.float32]
     least_jitter: NDArray[np.float32]
+    spectra: tuple[SpectrumGraph, ...] = ()
 
     @classmethod
-    def learn(cls, windows: Windows, kinds: Sequence[str]) -> "FeatureGraph":
+    def learn(cls, windows: Windows, kinds: Sequence[str], spectra: Sequence[SpectrumGraph] = ()) -> "FeatureGraph":
         """Centre and least spreads from the values that healthy windows were cut from."""
         values = windows.values[windows.last].astype(np.float64)
         varies = np.nanvar(values, axis=0)
@@ -140,6 +156,7 @@ class FeatureGraph:
             centre=np.nanmean(values, axis=0).astype(np.float32),
             least_variance=least.astype(np.float32),
             least_jitter=least.astype(np.float32),
+            spectra=tuple(spectra),
         )
 
     @property
@@ -148,12 +165,24 @@ class FeatureGraph:
 
     @property
     def n_features(self) -> int:
-        return len(self.kinds) * self.n_signals
+        return len(self.signal_of)
 
     @property
     def signal_of(self) -> NDArray[np.int64]:
-        """(n_features,) the signal that each feature is of."""
-        return np.tile(np.arange(self.n_signals), len(self.kinds))
+        """(n_features,) the signal that each feature is of; fast signals are numbered after the others."""
+        of_spectra = [np.full(len(each.names), self.n_signals + number) for number, each in enumerate(self.spectra)]
+        return np.concatenate([np.tile(np.arange(self.n_signals), len(self.kinds)), *of_spectra]).astype(np.int64)
+
+    @property
+    def n_sources(self) -> int:
+        """Signals and fast signals."""
+        return self.n_signals + len(self.spectra)
+
+    @property
+    def inputs(self) -> str:
+        """The inputs of the graph but the context, as ONNX writes them."""
+        waves = "".join(f", float[n_assets, {each.n_points}] {each.input}" for each in self.spectra)
+        return f"float[n_assets, {self.n_samples}, {self.n_signals}] window{waves}"
 
     @property
     def text(self) -> str:
@@ -162,7 +191,9 @@ class FeatureGraph:
 
     def text_with(self, kinds: Iterable[str]) -> str:
         """The same, with nodes of further kinds beside it."""
-        return self.nodes([*self.kinds, *kinds]) + f"    feature = Concat<axis = 1>({', '.join(self.kinds)})\n"
+        parts = [*self.kinds, *(each.output for each in self.spectra)]
+        nodes = self.nodes([*self.kinds, *kinds]) + "".join(each.text for each in self.spectra)
+        return f"{nodes}    feature = Concat<axis = 1>({', '.join(parts)})\n"
 
     @staticmethod
     def nodes(kinds: Iterable[str]) -> str:
@@ -176,6 +207,7 @@ class FeatureGraph:
     @property
     def constants(self) -> dict[str, Any]:
         time = np.arange(self.n_samples) - (self.n_samples - 1) / 2.0
+        squares = max(float((time**2).sum()), 1.0)
         return {
             "zero": np.float32(0),
             "one": np.float32(1),
@@ -186,11 +218,12 @@ class FeatureGraph:
             "centre": self.centre,
             "least_variance": self.least_variance,
             "least_jitter": self.least_jitter,
-            "lever": (time / (time**2).sum() * self.n_samples).astype(np.float32)[:, None],
+            "lever": (time / squares * self.n_samples).astype(np.float32)[:, None],
             "from_0": np.array([0], np.int64),
             "from_1": np.array([1], np.int64),
             "to_last": np.array([-1], np.int64),
             "to_end": np.array([np.iinfo(np.int64).max], np.int64),
+            **{name: value for each in self.spectra for name, value in each.constants.items()},
         }
 
     def compute(self, windows: Windows) -> NDArray[np.float64]:
@@ -199,24 +232,26 @@ class FeatureGraph:
 
     def compute_of(self, window: NDArray[np.float32]) -> NDArray[np.float64]:
         """The same of windows that are there already, (n_windows, n_samples, n_signals)."""
-        return self._features(window[start : start + WINDOWS_AT_ONCE] for start in range(0, len(window), WINDOWS_AT_ONCE))
+        starts = range(0, len(window), WINDOWS_AT_ONCE)
+        return self._features({"window": window[start : start + WINDOWS_AT_ONCE]} for start in starts)
 
     def run(
-        self, nodes: str, constants: dict[str, Any], output: str, width: int, blocks: Iterable[NDArray[np.float32]]
+        self, nodes: str, constants: dict[str, Any], output: str, width: int, blocks: Iterable[Inputs]
     ) -> NDArray[np.float64]:
         """(n_windows, width): what `nodes` make of windows, by onnxruntime."""
         model = build(
             "features",
-            f"float[n_assets, {self.n_samples}, {self.n_signals}] window",
+            self.inputs,
             f"float[n_assets, {width}] {output}",
             nodes,
             constants,
         )
         session = open_session(model.SerializeToString())
-        found = [session.run([output], {"window": block})[0] for block in blocks]
+        taken = {node.name for node in session.get_inputs()}
+        found = [session.run([output], {name: block[name] for name in taken})[0] for block in blocks]
         return np.concatenate(found).astype(np.float64) if found else np.empty((0, width))
 
-    def _features(self, blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float64]:
+    def _features(self, blocks: Iterable[Inputs]) -> NDArray[np.float64]:
         return self.run(self.text, self.constants, "feature", self.n_features, blocks)
 
 
@@ -256,7 +291,9 @@ def open_session(content: bytes) -> ort.InferenceSession:
 def _as_constant(value: Any) -> NDArray[Any]:
     array = np.asarray(value)
     # float64 stays so where it was meant so: it comes as an array of its own
-    return np.ascontiguousarray(array if array.dtype == np.int64 or isinstance(value, Double) else array.astype(np.float32))
+    kept = array.dtype == np.int64 or isinstance(value, Double)
+    # in this order, but not `ascontiguousarray`, which gives a number a dimension
+    return np.require(array if kept else array.astype(np.float32), requirements="C")
 
 
 class Double(np.ndarray):

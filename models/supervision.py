@@ -1,7 +1,7 @@
 """What labels add to a model: which fault it is, and how long the machine will last. Each is a further output of the graph."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
 from edge.contracts.errors import RecordingError
-from models.detectors.base import Fragment, Matrix
+from models.detectors.base import Detector, Fragment, Matrix
 from models.diagnosis import FaultClassifier, calibration_error, sign_text, signs
 from models.features import KINDS, FeatureGraph, Windows
 from models.labels import Condition, Labels
 from models.remaining_life import TREND, LifeRegressor, trend_constants, trends
+from models.spectra import PARTS
 
 HEALTHY: Final = "healthy"
 # healthy time is cut into so many blocks, which are held out as a whole
@@ -23,6 +24,19 @@ MOST_WINDOWS: Final = 20_000
 # without --horizon, of the median life: what is farther off shows in no signal
 HORIZON_OF_LIFE: Final = 0.6
 NS_PER_H: Final = 3.6e12
+# [standard deviations of healthy blocks]
+STANDS_OUT: Final = 5.0
+
+# after `z`: of each bearing part, and before them of none
+SIGNATURE: Final = """
+    line_z = Gather<axis = 1>(z, line_columns)
+    line_logit = Sub(line_z, line_limit)
+    line_first = Slice(line_logit, from_0, from_1, axis_1)
+    no_fault_logit = Mul(line_first, zero)
+    all_logits = Concat<axis = 1>(no_fault_logit, line_logit)
+    all_probability = Softmax<axis = 1>(all_logits)
+    fault_probability = Slice(all_probability, from_1, to_end, axis_1)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +104,7 @@ def diagnosis(
         output="fault_probability",
         width=len(labels.modes),
         kinds=tuple(KINDS),
-        nodes=sign_text(profile=False),
+        nodes=sign_text(features, profile=False),
         fragment=model.fragment(labels.modes),
         windows=learnt,
         expected=model.predict_proba(seen)[:, columns],
@@ -153,12 +167,45 @@ def remaining_life(
     )
 
 
+def signature(
+    detector: Detector, features: FeatureGraph, windows: Windows, computed: Matrix, mode: NDArray[np.int64]
+) -> Addition | None:
+    """`fault_probability` of bearing parts, where nobody has labelled any, by how far their lines stand out of healthy ones.
+
+    A fault is as likely as none where a line stands out as far as it ever did while healthy, `STANDS_OUT` at least; each
+    standard deviation more multiplies the odds by e. None where no fast signal of a known bearing is there.
+    """
+    columns, first = [], len(features.kinds) * features.n_signals
+    for spectrum in features.spectra:
+        columns += [first + spectrum.names.index(part) for part in spectrum.parts]
+        first += len(spectrum.names)
+    # of several accelerometers the first one tells
+    columns = columns[: len(PARTS)]
+    if not columns:
+        return None
+    z = ((computed - detector.mean_[mode]) / detector.scale_[mode])[:, columns]
+    limit = np.maximum(z.max(axis=0), STANDS_OUT)
+    odds = np.exp(z - limit)
+    return Addition(
+        output="fault_probability",
+        width=len(PARTS),
+        kinds=(),
+        nodes="",
+        fragment=Fragment(SIGNATURE, {"line_columns": np.array(columns, np.int64), "line_limit": limit[None]}),
+        windows=windows,
+        expected=odds / (1.0 + odds.sum(axis=1, keepdims=True)),
+        size=1.0,
+        faults=PARTS,
+        figures={"signature_of": "bearing lines of the envelope, not of labelled faults"},
+    )
+
+
 def _with(fragment: Fragment, constants: dict[str, Any]) -> Fragment:
     return Fragment(fragment.text, fragment.constants | constants, fragment.attributes)
 
 
 def _some(windows: Windows, index: NDArray[np.int64]) -> Windows:
-    return Windows(values=windows.values, last=windows.last[index], n_samples=windows.n_samples)
+    return replace(windows, last=windows.last[index])
 
 
 def _thinned(mode: NDArray[np.str_], n_samples: int) -> NDArray[np.int64]:

@@ -1,15 +1,16 @@
 """From a healthy recording to a model file: windows, features, calibration, fit, export, proof."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from edge.contracts.model_spec import ModelSpec, SignalReference
+from edge.contracts.model_spec import ModelSpec, ModelWaveform, SignalReference
 from edge.contracts.plant import Asset, Plant
 from edge.formats.recording import Recording
+from edge.formats.waveform_recording import WaveformRecording
 from models.calibrate import N_BLOCKS, Calibration, calibrate
 from models.dataset import HealthyData, Watch, healthy_data
 from models.detectors import FAMILIES, Detector, ForwardDetector
@@ -18,7 +19,8 @@ from models.export import Parity, check_additions, check_parity, graph, with_met
 from models.features import FeatureGraph
 from models.labels import Condition, Labels
 from models.settings import Settings
-from models.supervision import Addition, diagnosis, remaining_life
+from models.spectra import SpectrumGraph
+from models.supervision import Addition, diagnosis, remaining_life, signature
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 TOLERANCE_QUANTILE = 0.99
@@ -43,6 +45,7 @@ def train(
     plant: Plant,
     settings: Settings,
     labels: Labels | None = None,
+    waveforms: Sequence[WaveformRecording] = (),
     *,
     watch: Watch = lambda batches, _: batches,
     step: Callable[[str], None] = lambda _: None,
@@ -62,14 +65,20 @@ def train(
             min_coverage=settings.min_coverage,
             without=settings.without,
             labels=labels,
+            waveforms=waveforms,
             watch=watch,
         )
         step("features")
-        features = FeatureGraph.learn(data.windows, settings.features)
+        asset = plant.assets[recording.asset]
+        columns = [signal.name for signal in data.signals]
+        spectra = [SpectrumGraph.of(wave.waveform, asset, columns) for wave in waveforms]
+        features = FeatureGraph.learn(data.windows, settings.features, spectra)
         computed = features.compute(data.windows)
         step(f"held-out scores in {N_BLOCKS} blocks of time")
-        detector, calibration = calibrated(computed, data.time, data.mode, plant.assets[recording.asset], settings)
-        additions = _additions(data, features, labels, plant.assets[recording.asset], settings, step)
+        detector, calibration = calibrated(computed, data.time, data.mode, asset, settings)
+        additions = _additions(data, features, labels, asset, settings, step)
+        if not (labels and labels.modes) and (lines := signature(detector, features, data.windows, computed, data.mode)):
+            additions += (lines,)
         step("export and proof")
         spec = _spec(recording.asset, plant, settings, data, features, calibration, additions)
         content = with_metadata(graph(detector, features, data.modes, additions), spec, data.windows, data.codes)
@@ -153,6 +162,10 @@ def _spec(
         n_samples=settings.n_samples,
         signals=data.signals,
         context=data.modes.contexts,
+        waveforms=tuple(
+            ModelWaveform(name=each.name, unit=each.unit, rate_hz=each.rate_hz, n_points=each.n_points)
+            for each in features.spectra
+        ),
         faults=tuple(fault for addition in additions for fault in addition.faults),
         persistence=settings.persistence,
         min_coverage=settings.min_coverage,

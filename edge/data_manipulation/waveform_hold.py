@@ -51,11 +51,11 @@ class WaveformHold:
     @property
     def missing(self) -> NDArray[np.bool_]:
         """(n_assets,) which assets have not sent a block yet."""
-        return self._taken == NEVER
+        return np.asarray(self._taken == NEVER)
 
     def stale(self, time: int) -> NDArray[np.bool_]:
         """(n_assets,) whose newest block is too old at this instant [ns UTC]."""
-        return np.asarray(~self.missing & (self._taken < time - self._oldest_ns))
+        return (self._taken > NEVER) & (self._taken < time - self._oldest_ns)
 
     def rewind(self) -> None:
         self._waiting.clear()

@@ -4,7 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from models.benchmarks.cmapss import cmapss
+from models.benchmarks.cwru import cwru
 from models.benchmarks.hydraulic import hydraulic
 
 # by name, what prints the table of a folder with the published files, telling what it does
-PROTOCOLS: dict[str, Callable[[Path, Callable[[str], None]], str]] = {"cmapss": cmapss, "hydraulic": hydraulic}
+PROTOCOLS: dict[str, Callable[[Path, Callable[[str], None]], str]] = {
+    "cmapss": cmapss,
+    "cwru": cwru,
+    "hydraulic": hydraulic,
+}

@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 from asyncua import Client, ua
 
-from edge.contracts.plant import Plant
+from edge.contracts.plant import MqttSource, OpcuaSource, Plant
 from edge.contracts.plant_file import load_plant
-from edge.contracts.sample_batch import TextTable
+from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
+from edge.data_acquisition.account import SourceAccount
+from edge.data_acquisition.mqtt import MqttAcquisition
+from edge.data_acquisition.opcua import OpcuaAcquisition
 from edge.formats.json_message import format_time, parse_time
 from edge.formats.recording import Recording, read_csv
 from edge.formats.signal_json import SignalTopics
@@ -214,9 +217,10 @@ def test_rows_carry_texts_by_name(plant: Plant) -> None:
     assert second.values["recipe"] != second.values["recipe"], "an empty cell stays no sample"
 
 
-async def test_fast_signals_come_beside_the_rows(free_port: Callable[[], int], mosquitto: Any, tmp_path: Path) -> None:
-    text = CASE.read_text(encoding="utf-8").replace("127.0.0.1:4840", f"127.0.0.1:{free_port()}")
-    text = text.replace("127.0.0.1:1883", f"127.0.0.1:{mosquitto.port}")
+def fast_plant(opcua_port: int, mqtt_port: int, tmp_path: Path) -> tuple[Plant, list[WaveformRecording]]:
+    """A pump with one accelerometer on the server and one on the broker, and their recordings."""
+    text = CASE.read_text(encoding="utf-8").replace("127.0.0.1:4840", f"127.0.0.1:{opcua_port}")
+    text = text.replace("127.0.0.1:1883", f"127.0.0.1:{mqtt_port}")
     fast = 'unit = "m/s2", points = 256, rate_hz = 12800.0, every_s = 1.0'
     near = f'near = {{ {fast}, source = "plc", node = "nsu={URI};s=pump-101.near" }}'
     far = f'far = {{ {fast}, source = "broker", topic = "fast/pump-101" }}'
@@ -234,6 +238,11 @@ async def test_fast_signals_come_beside_the_rows(free_port: Callable[[], int], m
         )
         for name, offset in (("near", 0), ("far", 250_000_000))
     ]
+    return plant, waveforms
+
+
+async def test_fast_signals_come_beside_the_rows(free_port: Callable[[], int], mosquitto: Any, tmp_path: Path) -> None:
+    plant, waveforms = fast_plant(free_port(), mosquitto.port, tmp_path)
     made, plc = recording(plant, 8), plant.sources["plc"].url
     options = ReplayOptions(speed=20.0, wait_for_subscriber=True)
     async with (
@@ -260,3 +269,47 @@ async def test_fast_signals_come_beside_the_rows(free_port: Callable[[], int], m
     assert [parse_time(body["time"]) for body in told] == waveforms[1].time.tolist()
     of_both = [message.topic for message in heard.messages]
     assert of_both == ["plant/hall-1/pump-101", "fast/pump-101"] * 8, "blocks come when their time has come"
+
+
+class Brought:
+    """What an acquisition of the edge has handed over."""
+
+    def __init__(self) -> None:
+        self.blocks: list[WaveformBlock] = []
+        self.samples = 0
+
+    async def take(self, _source: str, batch: SampleBatch | WaveformBlock) -> None:
+        if isinstance(batch, WaveformBlock):
+            self.blocks.append(batch)
+        else:
+            self.samples += len(batch)
+
+
+async def test_the_edge_takes_fast_signals_from_server_and_broker(
+    free_port: Callable[[], int], mosquitto: Any, tmp_path: Path
+) -> None:
+    """Every block once, in order, with its points and times, beside the rows; a block of another length is counted."""
+    plant, waveforms = fast_plant(free_port(), mosquitto.port, tmp_path)
+    near, far = plant.waveform_table
+    accounts = {name: SourceAccount(name, "source", time.time_ns) for name in ("plc", "broker")}
+    plc, broker = Brought(), Brought()
+    plc_source, broker_source = plant.sources["plc"], plant.sources["broker"]
+    assert isinstance(plc_source, OpcuaSource)
+    assert isinstance(broker_source, MqttSource)
+    signals = (*plant.signals_of("plc"), near)
+    options = ReplayOptions(speed=20.0, wait_for_subscriber=True)
+    short = json.dumps({"time": "2026-11-24T10:00:00Z", "points": [1.0, 2.0]})
+    async with (
+        in_background(OpcuaAcquisition("plc", plc_source, signals, {}, accounts["plc"], plc.take).run()),
+        in_background(MqttAcquisition("broker", broker_source, plant, {}, accounts["broker"], broker.take, None, [far]).run()),
+        in_background(replay(plant, ENVIRON, recording(plant, 8), options, waveforms)),
+    ):
+        await until(lambda: len(plc.blocks) >= 8 and len(broker.blocks) >= 8, "all blocks")
+        async with watching(mosquitto.url, "fast/#") as (connection, _):
+            connection.publish("fast/pump-101", short.encode())
+            await until(lambda: accounts["broker"].status().rejected.get("wrong-length"), "the short block to be counted")
+    for brought, wave, entry in ((plc, waveforms[0], near), (broker, waveforms[1], far)):
+        assert [block.time for block in brought.blocks] == wave.time.tolist()
+        assert {block.signal for block in brought.blocks} == {entry.index}
+        np.testing.assert_allclose([block.points for block in brought.blocks], wave.points, rtol=1e-6)
+        assert brought.samples > 0
