@@ -19,6 +19,7 @@ from edge.data_manipulation.waveform_hold import WaveformHold
 from edge.data_manipulation.window import Window
 from edge.groups import Group
 from edge.health_assessment.health import HealthTrend, zone
+from edge.prognostic_assessment.degradation import DegradationTrend
 from edge.prognostic_assessment.remaining_life import remaining_life
 from edge.state_detection.detector import REASONS, SCORED, Detection, Detector, Observation, undetected
 from edge.state_detection.onnx_model import OnnxModel
@@ -56,6 +57,7 @@ class GroupPipeline:
         self.detector = Detector(model, group.names, n_assets) if model else None
         self.waveforms = _waveforms(plant, group, model)
         self.health = HealthTrend(n_assets, group.period_ns / 1e9)
+        self.degradation = DegradationTrend(n_assets)
         self.rules: RuleTable = rule_table(group)
         self.conditions = Conditions(self.rules)
         self.alarms = alarms
@@ -99,8 +101,11 @@ class GroupPipeline:
                 )
             )
         health = self.health.update(detection.score)
+        # a model that knows the machine's life knows more than the trend of its score
+        by_trend = self.degradation.update(row.time, detection.score).astype(np.float32)
+        rul_h = detection.outputs.get("rul_h", by_trend)
         spoken = np.flatnonzero(~row.silent)
-        assessments = {int(asset): self._assessment(row, detection, health, int(asset)) for asset in spoken}
+        assessments = {int(asset): self._assessment(row, detection, health, rul_h, int(asset)) for asset in spoken}
         results.assessments.extend(assessments.values())
         level = np.column_stack([detection.score.astype(np.float64), row.value[:, self._limit_columns]])
         for change in self.conditions.update(row.time, level, detection.anomalous):
@@ -113,7 +118,9 @@ class GroupPipeline:
         level = value[np.arange(len(value)), np.maximum(self._running_signal, 0)]
         return ~watched | np.isnan(level) | (level > self._running_above)
 
-    def _assessment(self, row: GridRow, detection: Detection, health: NDArray[np.float32], asset: int) -> Assessment:
+    def _assessment(
+        self, row: GridRow, detection: Detection, health: NDArray[np.float32], rul_h: NDArray[np.float32], asset: int
+    ) -> Assessment:
         names, present = self.group.names, self.group.is_number[asset]
         value = row.value[asset].astype(np.float32)
         measured = {
@@ -140,7 +147,7 @@ class GroupPipeline:
             health=health[asset] if known_health else None,
             zone=zone(float(health[asset])) if known_health else None,
             fault=self._fault(outputs.get("fault_probability"), asset),
-            rul_h=remaining_life(outputs["rul_h"][asset]) if "rul_h" in outputs else None,
+            rul_h=remaining_life(rul_h[asset]) if scored else None,
             model=ModelIdentity(name=model.name, version=model.version) if model else None,
         )
 
@@ -181,15 +188,17 @@ class GroupPipeline:
     def rewind(self) -> None:
         self.reached = self._silent_until = NEVER
         self.grid.rewind()
+        self.degradation.rewind()
         for hold in self.waveforms.values():
             hold.rewind()
         self.window.restart(np.ones(len(self.group.assets), np.bool_))
 
-    def _stateful(self) -> dict[str, "Grid | Window | Detector | HealthTrend | Conditions"]:
-        blocks: dict[str, Grid | Window | Detector | HealthTrend | Conditions] = {
+    def _stateful(self) -> dict[str, "Grid | Window | Detector | HealthTrend | DegradationTrend | Conditions"]:
+        blocks: dict[str, Grid | Window | Detector | HealthTrend | DegradationTrend | Conditions] = {
             "grid": self.grid,
             "window": self.window,
             "health": self.health,
+            "degradation": self.degradation,
             "conditions": self.conditions,
         }
         return blocks | ({"detector": self.detector} if self.detector else {})

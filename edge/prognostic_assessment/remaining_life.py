@@ -1,4 +1,4 @@
-"""Remaining useful life, where the model gives it."""
+"""Remaining useful life as the contract has it."""
 
 import numpy as np
 from numpy.typing import NDArray
