@@ -28,10 +28,21 @@ from edge.data_manipulation.grid import GridRow
 from edge.data_manipulation.waveform_hold import INTERVALS as WAVEFORM_INTERVALS
 from edge.group_pipeline import Arrays, GroupPipeline, Results
 from edge.groups import groups_of
+from edge.prognostic_assessment.degradation import FAILURE_SCORE, DegradationTrend
 from edge.state_detection.detector import check_fit
 from edge.state_detection.onnx_model import OnnxModel
 
-__all__ = ["WAVEFORM_INTERVALS", "GridValues", "OnnxModel", "Pipeline", "Results", "grid_values", "load_models"]
+__all__ = [
+    "FAILURE_SCORE",
+    "WAVEFORM_INTERVALS",
+    "DegradationTrend",
+    "GridValues",
+    "OnnxModel",
+    "Pipeline",
+    "Results",
+    "grid_values",
+    "load_models",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -277,7 +277,7 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(run=_compare)
 
     one = verbs.add_parser("benchmark", help="run a published protocol on recorded data")
-    one.add_argument("protocol", choices=["skab", "hydraulic", "cmapss", "cwru"])
+    one.add_argument("protocol", choices=["skab", "hydraulic", "cmapss", "cwru", "pronostia"])
     one.add_argument("folder", type=Path, metavar="FOLDER", help="the data set, as it is published")
     one.add_argument("--plant", type=Path, default=SKAB_PLANT, help="plant file with its columns (%(default)s)")
     one.add_argument("--asset", default="rig", help="its asset (%(default)s)")

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from edge.contracts.model_spec import ModelSpec, ModelWaveform, SignalReference
-from edge.contracts.plant import Asset, Plant
+from edge.contracts.plant import AlarmSettings, Asset, Plant
 from edge.formats.recording import Recording
 from edge.formats.waveform_recording import WaveformRecording
 from models.calibrate import N_BLOCKS, Calibration, calibrate
@@ -24,6 +25,16 @@ from models.supervision import Addition, diagnosis, remaining_life, signature
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 TOLERANCE_QUANTILE = 0.99
+
+
+class Watched(Protocol):
+    """What of an asset decides when an alarm comes."""
+
+    @property
+    def period_s(self) -> float: ...
+
+    @property
+    def alarm(self) -> AlarmSettings: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +126,7 @@ def _additions(
 
 
 def calibrated(
-    computed: Matrix, time: NDArray[np.int64], mode: Modes, asset: Asset, settings: Settings
+    computed: Matrix, time: NDArray[np.int64], mode: Modes, asset: Watched, settings: Settings
 ) -> tuple[Detector, Calibration]:
     """A detector that was fitted to all healthy windows, with limits from those that were held out.
 
