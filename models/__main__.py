@@ -111,6 +111,53 @@ def _chosen(recording: "Recording", plant: Plant, settings: Settings, labels: "L
     return replace(settings, family=best.family, features=best.features)
 
 
+def _wrap(options: argparse.Namespace) -> None:
+    from models.card import false_alarm_sentence, latency_us
+    from models.dataset import read_recording, select
+    from models.export import write
+    from models.wrap import Foreign, wrap
+
+    plant = load_plant(options.plant, os.environ)
+    settings = Settings(
+        n_samples=options.window,
+        false_alarms=options.false_alarms,
+        persistence=options.persistence,
+        version=options.version,
+        without=options.without,
+    )
+    foreign = Foreign(
+        layout=options.layout,
+        standardise=options.standardise,
+        output=options.output,
+        lower_is_worse=options.lower_is_worse,
+    )
+    recording = read_recording(options.data, plant, options.asset)
+    path = options.out or _default_path(plant, options.asset)
+    healthy = select(recording, options.rows, options.first, options.last)
+    wrapped = wrap(options.model, healthy, plant, settings, foreign, watch=_progress)
+    with TemporaryDirectory() as folder:
+        candidate = Path(folder) / path.name
+        write(candidate, wrapped.content)
+        latency = latency_us(candidate)
+    write(path, wrapped.content)
+    gives = "its input back: residuals are scored" if wrapped.reconstructs else "one number for each window"
+    print(f"foreign model {options.model}, made by {wrapped.spec.figures['made_by']}; gives {gives}")
+    spec = wrapped.spec
+    print(f"calibrated on {wrapped.n_windows} windows of {spec.n_samples} instants and {len(spec.signals)} signals")
+    print(f"false alarms  {false_alarm_sentence(wrapped.calibration)}")
+    print("              (true only if it was not trained on these data)")
+    print(f"model file    {path} ({len(wrapped.content) / 1000:.1f} kB), {latency:.0f} µs for one asset")
+
+
+def _labels(options: argparse.Namespace) -> None:
+    from models.export import write
+    from models.labels import from_alarms, read_alarms
+
+    text = from_alarms(read_alarms(options.alarms))
+    write(options.out, text)
+    print(f"{text.count(chr(10)) - 1} acknowledged alarms in {options.out}; give each its state and mode, then train --labels")
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     from edge.pipeline import OnnxModel
     from models.dataset import read_recording
@@ -174,7 +221,7 @@ def _tell(trained: "TrainedModel", path: Path) -> None:
     if spec.context:
         told_by = ", ".join(context.name for context in spec.context)
         print(f"modes         {', '.join(spec.figures['modes'])} (told by {told_by}); others are withheld as unknown")
-    print(f"false alarms  {false_alarm_sentence(trained)}")
+    print(f"false alarms  {false_alarm_sentence(trained.calibration)}")
     figures = spec.figures
     if spec.faults:
         told = ", ".join(f"{fault} {figures['diagnosis_f1'][fault]:.2f}" for fault in spec.faults)
@@ -230,31 +277,33 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
     one = verbs.add_parser("train", help="train a detector on a healthy recording")
-    one.add_argument("data", type=Path, metavar="DATA", help="recording, CSV or Parquet")
-    one.add_argument("--plant", type=Path, required=True, help="plant file (TOML)")
-    one.add_argument("--asset", required=True, help="asset of the plant file that the recording is of")
-    one.add_argument("--out", type=Path, help="default: KULLAGER_HOME/models/<model of the asset>.onnx")
-    one.add_argument("--rows", type=_rows, metavar="FROM:TO", help="healthy rows of the file, such as 0:400")
-    one.add_argument("--from", type=_time, dest="first", metavar="TIME", help="healthy from this time, RFC 3339")
-    one.add_argument("--to", type=_time, dest="last", metavar="TIME", help="healthy up to this time, RFC 3339")
+    _add_healthy(one)
     _add_waveform(one)
     one.add_argument("--labels", type=Path, metavar="CSV", help="what was the case when; see models/README.md")
     one.add_argument("--horizon", type=float, metavar="HOURS", help="longest remaining life that is told")
     _add_detector(one)
     one.add_argument("--auto", action="store_true", help="choose family and features by what healthy data say of them")
-    one.add_argument(
-        "--false-alarms",
-        type=float,
-        default=DEFAULTS.false_alarms,
-        metavar="N",
-        help="that held-out healthy data may raise in a machine-week (%(default)s)",
-    )
-    one.add_argument(
-        "--persistence", type=int, default=DEFAULTS.persistence, help="scores ≥ 1 in a row for an anomaly (%(default)s)"
-    )
-    one.add_argument("--without", action="append", default=[], metavar="SIGNAL", help="leave this signal out; repeatable")
-    one.add_argument("--version", default=DEFAULTS.version, help="version written into the model (%(default)s)")
     one.set_defaults(run=_train)
+
+    one = verbs.add_parser("wrap", help="put a model of any framework (ONNX) behind the contract, calibrated on healthy data")
+    one.add_argument("model", type=Path, metavar="FOREIGN", help="ONNX file with one float input made of the window")
+    _add_healthy(one)
+    one.add_argument("--window", type=int, default=DEFAULTS.n_samples, help="trailing window in grid instants (%(default)s)")
+    one.add_argument(
+        "--layout",
+        default="samples-signals",
+        metavar="LAYOUT",
+        help="of its input after the first axis: samples-signals, signals-samples, flat or newest (%(default)s)",
+    )
+    one.add_argument("--standardise", action="store_true", help="give it values around their healthy mean, in healthy spreads")
+    one.add_argument("--output", metavar="NAME", help="which of its outputs tells")
+    one.add_argument("--lower-is-worse", action="store_true", help="its number falls with the deviation")
+    one.set_defaults(run=_wrap)
+
+    one = verbs.add_parser("labels", help="acknowledged alarms as labels to be completed")
+    one.add_argument("alarms", metavar="ALARMS", help="address of the api's /api/v1/alarms, or a file of what it gives (JSON)")
+    one.add_argument("--out", type=Path, default=Path("labels.csv"), help="(%(default)s)")
+    one.set_defaults(run=_labels)
 
     one = verbs.add_parser("evaluate", help="replay a labelled recording through the edge's pipeline")
     one.add_argument("model", type=Path, metavar="MODEL", help="model file (.onnx)")
@@ -296,6 +345,29 @@ def _add_detector(verb: argparse.ArgumentParser) -> None:
         help=f"of each window beside the means: {', '.join(FEATURES)}, or none (default: none)",
     )
     verb.add_argument("--window", type=int, default=DEFAULTS.n_samples, help="trailing window in grid instants (%(default)s)")
+
+
+def _add_healthy(verb: argparse.ArgumentParser) -> None:
+    """What a limit is learnt from, and how far it is to hold."""
+    verb.add_argument("data", type=Path, metavar="DATA", help="recording, CSV or Parquet")
+    verb.add_argument("--plant", type=Path, required=True, help="plant file (TOML)")
+    verb.add_argument("--asset", required=True, help="asset of the plant file that the recording is of")
+    verb.add_argument("--out", type=Path, help="default: KULLAGER_HOME/models/<model of the asset>.onnx")
+    verb.add_argument("--rows", type=_rows, metavar="FROM:TO", help="healthy rows of the file, such as 0:400")
+    verb.add_argument("--from", type=_time, dest="first", metavar="TIME", help="healthy from this time, RFC 3339")
+    verb.add_argument("--to", type=_time, dest="last", metavar="TIME", help="healthy up to this time, RFC 3339")
+    verb.add_argument(
+        "--false-alarms",
+        type=float,
+        default=DEFAULTS.false_alarms,
+        metavar="N",
+        help="that held-out healthy data may raise in a machine-week (%(default)s)",
+    )
+    verb.add_argument(
+        "--persistence", type=int, default=DEFAULTS.persistence, help="scores ≥ 1 in a row for an anomaly (%(default)s)"
+    )
+    verb.add_argument("--without", action="append", default=[], metavar="SIGNAL", help="leave this signal out; repeatable")
+    verb.add_argument("--version", default=DEFAULTS.version, help="version written into the model (%(default)s)")
 
 
 def _add_waveform(verb: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from edge.contracts.model_spec import ModelSignal, SignalReference
 from edge.pipeline import OnnxModel
+from models.calibrate import Calibration
 from models.figures import plainly
 from models.training import TrainedModel
 
@@ -31,9 +32,9 @@ def latency_us(path: Path) -> float:
     return float(np.median(rounds)) / 1000
 
 
-def false_alarm_sentence(trained: TrainedModel) -> str:
+def false_alarm_sentence(calibration: Calibration) -> str:
     """The false-alarm figure with what it rests on, and how far it can be trusted."""
-    alarms = trained.calibration.false_alarms
+    alarms = calibration.false_alarms
     hours = alarms.observed_s / 3600
     sentence = (
         f"{alarms.count} alarm{'' if alarms.count == 1 else 's'} in {hours:.3g} h of held-out healthy data: "
@@ -73,7 +74,7 @@ anomalous after {spec.persistence} scores of 1 or more in a row.
 ## False alarms
 
 The limit is the smallest at which healthy data that the model had not seen raise {_wanted(trained)}.
-{false_alarm_sentence(trained)}
+{false_alarm_sentence(trained.calibration)}
 Counted with the on-delay, off-delay and hysteresis of the plant file, against limits in which the counted quarter had no say.
 {trained.calibration.exceedance:.2%} of held-out instants had a score of 1 or more.
 

@@ -11,11 +11,13 @@ nothing is said of are healthy where no period is named so, and unknown where on
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
+from urllib.request import urlopen
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,6 +158,23 @@ def _check_overlaps(path: str, periods: Sequence[Period]) -> None:
                 raise LabelError(
                     f"{path}: {format_time(max(period.first, other.first))} is labelled both healthy and {other.condition}"
                 )
+
+
+def read_alarms(source: str) -> list[dict[str, Any]]:
+    """Alarms as the api gives them, from its address or from a file. Raises `LabelError`."""
+    try:
+        if source.startswith(("http://", "https://")):
+            with urlopen(source, timeout=10.0) as answer:  # noqa: S310 - the scheme has been looked at
+                content = answer.read()
+        else:
+            content = Path(source).read_bytes()
+        found = json.loads(content)
+        items = found["items"] if isinstance(found, dict) else found
+        if not all(isinstance(alarm, dict) and "raised" in alarm and "asset" in alarm for alarm in items):
+            raise ValueError("its items are no alarms")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LabelError(f"{source}: should give alarms as the api's /api/v1/alarms does: {error}") from None
+    return list(items)
 
 
 def from_alarms(alarms: Sequence[dict[str, Any]]) -> str:

@@ -180,11 +180,11 @@ def _spec(
         faults=tuple(fault for addition in additions for fault in addition.faults),
         persistence=settings.persistence,
         min_coverage=settings.min_coverage,
-        false_alarms_per_week=_rounded(calibration.false_alarms.per_week),
+        false_alarms_per_week=rounded(calibration.false_alarms.per_week),
         trained_on=data.trained_on,
         reference={
             signal.name: SignalReference(
-                quantiles=tuple(_rounded(value) for value in levels[:, column]), tolerance=_rounded(tolerance[column])
+                quantiles=tuple(rounded(value) for value in levels[:, column]), tolerance=rounded(tolerance[column])
             )
             for column, signal in enumerate(data.signals)
         },
@@ -194,15 +194,15 @@ def _spec(
             "features": list(features.kinds),
             "modes": data.modes.names(),
             "false_alarms_wanted": settings.false_alarms,
-            "held_out_exceedance": _rounded(calibration.exceedance),
+            "held_out_exceedance": rounded(calibration.exceedance),
             "held_out_alarms": calibration.false_alarms.count,
-            "held_out_h": _rounded(calibration.false_alarms.observed_s / 3600),
-            "false_alarms_per_week_at_most": _rounded(calibration.false_alarms.at_most),
+            "held_out_h": rounded(calibration.false_alarms.observed_s / 3600),
+            "false_alarms_per_week_at_most": rounded(calibration.false_alarms.at_most),
             **{name: figure for addition in additions for name, figure in addition.figures.items()},
         },
     )
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
     """Six significant digits: more would be read as more than is known."""
     return float(f"{value:.6g}")
