@@ -162,16 +162,18 @@ def _evaluate(options: argparse.Namespace) -> None:
     from edge.pipeline import OnnxModel
     from models.dataset import read_recording
     from models.evaluate import as_document, evaluate, table
+    from models.labels import read_labels
 
     plant = load_plant(options.plant, os.environ)
-    recording = read_recording(options.data, plant, options.asset, [options.label_column])
+    columns = [options.label_column] if options.label_column else []
+    recording = read_recording(options.data, plant, options.asset, columns)
     model = OnnxModel.load(options.model)
     found = evaluate(
         plant,
         options.asset,
         model,
         recording,
-        options.label_column,
+        options.label_column or read_labels(options.labels, options.asset),
         skip_rows=options.skip_rows,
         waveforms=_waveforms(options, plant),
         watch=_progress,
@@ -310,7 +312,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("data", type=Path, metavar="DATA", help="recording, CSV or Parquet")
     one.add_argument("--plant", type=Path, required=True, help="plant file (TOML)")
     one.add_argument("--asset", required=True, help="asset of the plant file that the recording is of")
-    one.add_argument("--label-column", required=True, metavar="COLUMN", help="1 where a row is anomalous, 0 where not")
+    told_by = one.add_mutually_exclusive_group(required=True)
+    told_by.add_argument("--label-column", metavar="COLUMN", help="1 where a row is anomalous, 0 where not")
+    told_by.add_argument("--labels", type=Path, metavar="CSV", help="what was the case when; see models/README.md")
     one.add_argument("--skip-rows", type=int, default=0, metavar="N", help="replayed, but not judged: trained on (%(default)s)")
     _add_waveform(one)
     one.add_argument("--json", action="store_true", help="for programs")

@@ -19,7 +19,9 @@ from edge.formats.waveform_recording import WaveformRecording
 from edge.pipeline import OnnxModel, Pipeline
 from models.calibrate import FalseAlarms
 from models.dataset import Watch
-from models.figures import Confusion, plainly, roc_auc
+from models.figures import Confusion, plainly, roc_auc, vus_pr
+from models.labels import Condition, Labels
+from models.limits_today import limits_today
 
 ANOMALY_RULE = "anomaly"
 ACTIVE = (AlarmState.ACTIVE_UNACKNOWLEDGED, AlarmState.ACTIVE_ACKNOWLEDGED)
@@ -49,6 +51,9 @@ class Evaluation:
     alarms:       anomaly alarms raised; false_alarms: of these outside every labelled event, with the time [s] in which the
                   machine was scored and nothing was wrong
     other_alarms: by rule, alarms that the model has no part in (fixed limits of the plant file)
+    vus_pr:       volume under the surface of precision and recall, with buffers of up to two windows
+    today:        by name, the same rows judged by the limits that plants have today
+    leads:        [s] from alarm to each labelled failure, None where none stood or came in its fault
     """
 
     model: str
@@ -61,6 +66,9 @@ class Evaluation:
     alarms: int
     false_alarms: FalseAlarms
     other_alarms: dict[str, int]
+    vus_pr: float
+    today: dict[str, Confusion]
+    leads: tuple[float | None, ...]
 
 
 def replay(
@@ -110,19 +118,25 @@ def evaluate(
     asset: str,
     model: OnnxModel,
     recording: Recording,
-    label_column: str,
+    labels: str | Labels,
     *,
     skip_rows: int = 0,
     waveforms: Sequence[WaveformRecording] = (),
     watch: Watch = lambda batches, _: batches,
 ) -> Evaluation:
-    """Replay a whole recording, and judge the rows from `skip_rows` on (those before may have been trained on)."""
+    """Replay a whole recording, and judge the rows from `skip_rows` on (those before may have been trained on).
+
+    labels: the column that is 1 where a row is anomalous, or labelled periods; rows that these call unknown are not judged.
+    """
     if skip_rows >= len(recording):
         raise RecordingError(f"{recording.path}: has {len(recording)} rows; --skip-rows {skip_rows} leaves none to judge")
     assessments, alarms = replay(plant, asset, model, recording, waveforms, watch)
     period_ns = round(plant.assets[asset].period_s * 1e9)
-    time = recording.time[skip_rows:]
-    label = recording.others[label_column][skip_rows:]
+    label, known = _row_labels(recording, labels)
+    chosen = np.flatnonzero(known & (np.arange(len(recording)) >= skip_rows))
+    if not len(chosen):
+        raise RecordingError(f"{recording.path}: the labels leave no row to judge")
+    time, label = recording.time[chosen], label[chosen]
     judged = _at(assessments, -(-time // period_ns) * period_ns)
     flagged = np.array([found is not None and found.state is State.ANOMALOUS for found in judged], np.bool_)
     score = np.array([np.nan if found is None or found.score is None else found.score for found in judged], np.float64)
@@ -149,7 +163,34 @@ def evaluate(
             observed_s=int((~np.isnan(score) & ~(label > 0)).sum()) * plant.assets[asset].period_s,
         ),
         other_alarms=dict(Counter(each.alarm.rule for each in judged_alarms if each.alarm.rule != ANOMALY_RULE)),
+        vus_pr=vus_pr(label, score, longest=2 * model.spec.n_samples),
+        today={
+            name: Confusion.of(label, flags[chosen])
+            for name, flags in limits_today(recording, plant.assets[asset], model.spec).items()
+        },
+        leads=_leads(labels, anomaly) if isinstance(labels, Labels) else (),
     )
+
+
+def _row_labels(recording: Recording, labels: str | Labels) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """(n_rows,) 1 where anomalous, and (n_rows,) which rows can be judged."""
+    if isinstance(labels, str):
+        return recording.others[labels], np.ones(len(recording), np.bool_)
+    labels.check(recording.path, int(recording.time[0]), int(recording.time[-1]))
+    time = recording.time
+    faulty = labels.period_of(Condition.FAULT, time, time) >= 0
+    return faulty.astype(np.float64), faulty | labels.healthy(time, time)
+
+
+def _leads(labels: Labels, anomaly: "Sequence[Activation]") -> tuple[float | None, ...]:
+    """[s] from the first alarm within the fault that led to a failure, or from one that stood when it came."""
+    faults, found = labels.of(Condition.FAULT), []
+    for failure in labels.of(Condition.FAILED):
+        moment = failure.first
+        begun = min((fault.first for fault in faults if fault.first <= moment <= fault.last), default=moment)
+        told = [each.began for each in anomaly if begun <= each.began <= moment or each.began <= moment <= each.returned]
+        found.append((moment - min(told)) / 1e9 if told else None)
+    return tuple(found)
 
 
 def table(found: Evaluation) -> str:
@@ -158,14 +199,18 @@ def table(found: Evaluation) -> str:
     lines = [
         f"{found.model} version {found.version}: {found.rows} rows judged, {c.anomalous} of them labelled anomalous",
         "",
-        f"{'':<22}{'F1':>8}{'FAR %':>8}{'MAR %':>8}{'ROC AUC':>9}",
-        _figures("this model", c.f1, c.false_alarm_rate, c.missed_rate, found.auc),
-        _figures("every row anomalous", c.floor_f1, 1.0, 0.0, 0.5),
+        f"{'':<22}{'F1':>8}{'FAR %':>8}{'MAR %':>8}{'ROC AUC':>9}{'VUS-PR':>8}",
+        _figures("this model", c.f1, c.false_alarm_rate, c.missed_rate, found.auc, found.vus_pr),
+        _figures("every row anomalous", c.floor_f1, 1.0, 0.0, 0.5, c.anomalous / max(found.rows, 1)),
+        *(_figures(f"today: {name}", each.f1, each.false_alarm_rate, each.missed_rate) for name, each in found.today.items()),
         "",
     ]
     for event in found.events:
         noticed = _noticed(event)
         lines.append(f"event {format_time(event.first)} to {format_time(event.last)}: {noticed}")
+    for lead in found.leads:
+        told = "no alarm before it" if lead is None else f"alarm {_duration(lead)} before it"
+        lines.append(f"failure: {told}")
     false = found.false_alarms
     lines.append(f"anomaly alarms: {found.alarms}, {false.count} of them outside every labelled event")
     if false.observed_s > 0:
@@ -190,6 +235,11 @@ def as_document(found: Evaluation) -> dict[str, Any]:
         "far": c.false_alarm_rate,
         "mar": c.missed_rate,
         "auc": found.auc,
+        "vus_pr": found.vus_pr,
+        "today": {
+            name: {"f1": each.f1, "far": each.false_alarm_rate, "mar": each.missed_rate} for name, each in found.today.items()
+        },
+        "lead_s": list(found.leads),
         "floor_f1": c.floor_f1,
         "withheld": found.withheld,
         "events": [
@@ -269,7 +319,20 @@ def _noticed(event: Event) -> str:
     return f"detected after {event.detected_s:.0f} s, {alarm}"
 
 
-def _figures(name: str, f1: float, false_alarm_rate: float, missed_rate: float, auc: float) -> str:
-    line = f"{name:<22}{f1:>8.3f}{100 * false_alarm_rate:>8.1f}{100 * missed_rate:>8.1f}{auc:>9.3f}"
+def _duration(seconds: float) -> str:
+    """A length of time as people say it."""
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _figures(
+    name: str, f1: float, false_alarm_rate: float, missed_rate: float, auc: float | None = None, vus: float | None = None
+) -> str:
+    line = f"{name:<22}{f1:>8.3f}{100 * false_alarm_rate:>8.1f}{100 * missed_rate:>8.1f}"
+    # a limit that only says yes or no has no curve
+    line += "" if auc is None else f"{auc:>9.3f}"
+    line += "" if vus is None else f"{vus:>8.3f}"
     # a figure that the labels do not allow, such as the missed rate of a healthy recording
     return line.replace("nan", "  –")

@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 
 from edge.contracts.errors import RecordingError
-from edge.contracts.plant import Plant
+from edge.contracts.plant import Limits, Plant
+from edge.formats.json_message import format_time
 from edge.formats.recording import Recording, write_csv
 from edge.pipeline import OnnxModel
 from models.__main__ import main
 from models.evaluate import Evaluation, evaluate, table
 from models.export import write
+from models.figures import vus_pr
+from models.labels import read_labels
+from models.limits_today import _cusum, limits_today
 from models.settings import Settings
 from models.training import TrainedModel, train
 
@@ -110,3 +114,69 @@ def test_an_alarm_that_comes_again_is_counted_again(plant: Plant, model: OnnxMod
     twice = replace(labelled, values=labelled.values | {"flow": flow})
     found = evaluate(plant, "pump", model, twice, "anomaly", skip_rows=100)
     assert (found.alarms, found.false_alarms.count) == (2, 1)
+
+
+def test_the_limits_that_plants_have_today_stand_beside(plant: Plant, model: OnnxModel, labelled: Recording) -> None:
+    """The flow falls by twenty of its spreads: control charts see it; nobody has given it a limit."""
+    found = evaluate(plant, "pump", model, labelled, "anomaly", skip_rows=200)
+    assert set(found.today) == {"EWMA", "CUSUM"}
+    assert found.today["EWMA"].missed_rate < 0.1
+    assert found.today["CUSUM"].missed_rate < 0.1
+    assert "today: EWMA" in table(found)
+    limited = plant.assets["pump"].signals | {
+        "pressure": replace(plant.assets["pump"].signals["pressure"], limits=Limits(alarm=3.2)),
+        "flow": replace(plant.assets["pump"].signals["flow"], unit="mm/s"),
+    }
+    asset = replace(plant.assets["pump"], signals=limited)
+    flags = limits_today(labelled, asset, model.spec)
+    pressure = labelled.values["pressure"]
+    there = ~np.isnan(pressure)
+    assert (flags["fixed limit"][there] == (pressure[there] >= 3.2)).all()
+    # a velocity of 20 mm/s is in zone D from the first row to the last
+    assert flags["ISO 20816"].all()
+
+
+def test_a_sum_that_has_alarmed_returns() -> None:
+    z = np.concatenate([np.zeros(50), np.full(200, 3.0), np.zeros(100)])
+    flags = _cusum(z)
+    assert not flags[:50].any()
+    assert flags[55:250].all()
+    assert not flags[275:].any()
+
+
+def test_labelled_periods_are_judged_with_the_lead_before_the_failure(
+    plant: Plant, model: OnnxModel, labelled: Recording, tmp_path: Path
+) -> None:
+    def at(row: int) -> str:
+        return format_time(int(labelled.time[row]))
+
+    rows = [
+        f"{at(400)},{at(499)},fault,leakage",
+        f"{at(490)},,failed,leakage",
+        f"{at(300)},{at(320)},unknown,",
+    ]
+    path = tmp_path / "labels.csv"
+    path.write_text("\n".join(["from,to,state,mode", *rows]), encoding="utf-8")
+    found = evaluate(plant, "pump", model, labelled, read_labels(path, "pump"), skip_rows=200)
+    assert found.rows == 400 - 21
+    assert found.confusion.anomalous == 100
+    (event,), (lead,) = found.events, found.leads
+    assert event.alarmed_s is not None
+    assert lead == pytest.approx(90 - event.alarmed_s)
+    assert f"failure: alarm {lead:.0f} s before it" in table(found)
+
+
+def test_the_volume_under_precision_and_recall() -> None:
+    label = np.zeros(400)
+    label[100:150] = label[300:350] = 1
+    random = np.random.default_rng(1)
+    assert vus_pr(label, label, 0) == pytest.approx(1.0)
+    # a guess is worth the share of what is anomalous
+    assert vus_pr(label, random.random(400), 0) == pytest.approx(0.25, abs=0.08)
+    late = np.roll(label, 5)
+    shifted, exact = vus_pr(label, late, 40), vus_pr(label, late, 0)
+    assert exact < shifted < 1.0
+    half = label.copy()
+    half[300:350] = 0
+    assert vus_pr(label, half + 1e-3 * random.random(400), 0) < 0.7
+    assert np.isnan(vus_pr(np.zeros(10), random.random(10), 4))
