@@ -42,6 +42,7 @@ __all__ = [
     "Results",
     "grid_values",
     "load_models",
+    "regular_grid",
 ]
 
 
@@ -181,6 +182,44 @@ def load_models(plant: Plant, folder: Path) -> tuple[dict[str, OnnxModel], dict[
         except ModelError as error:
             problems[name] = str(error)
     return models, problems
+
+
+def regular_grid(
+    plant: Plant, asset: str, time: NDArray[np.int64], values: Mapping[str, NDArray[np.float64]], n_samples: int
+) -> GridValues:
+    """What `grid_values` gives for good samples in order of time, in a few passes over whole columns: months take seconds.
+
+    time: (n_rows,) [ns UTC], growing; values: of some signals (n_rows,), NaN where there is no sample. Raises ValueError for
+    an asset that resamples otherwise than by the last value.
+    """
+    (group,) = groups_of(plant, only=[asset])
+    if group.resample.any():
+        raise ValueError("only the last value can be taken here")
+    there = {name: ~np.isnan(values[name]) for name in group.names if name in values}
+    any_there = np.logical_or.reduce(list(there.values()))
+    rows = np.flatnonzero(any_there)
+    if not len(rows):
+        return grid_values(plant, asset, [], n_samples)
+    period = group.period_ns
+    instants = np.arange(-(-int(time[rows[0]]) // period), -(-int(time[rows[-1]]) // period) + 1) * period
+    # the newest row with any sample at each instant, and whether it came since the instant before
+    newest = rows[np.searchsorted(time[rows], instants, "right") - 1]
+    came = np.diff(newest, prepend=-1) > 0
+    silence_ns = max(n_samples * period, int(group.stale_ns.max())) + period
+    spoken = came | (time[newest] >= instants - silence_ns)
+    skipped = np.diff(np.flatnonzero(np.append(spoken, True)), prepend=-1)[:-1] - 1
+    instants, newest = instants[spoken], newest[spoken]
+    value = np.full((len(instants), len(group.names)), np.nan, np.float32)
+    for column, name in enumerate(group.names):
+        if name in there:
+            last = np.maximum.accumulate(np.where(there[name], np.arange(len(time)), -1))[newest]
+            fresh = (last >= 0) & (time[np.maximum(last, 0)] >= instants - group.stale_ns[0, column])
+            value[fresh, column] = values[name][last[fresh]]
+    settings, running = group.settings[0].running, np.ones(len(instants), np.bool_)
+    if settings is not None:
+        level = value[:, group.column(settings.signal)].astype(np.float64)
+        running = np.isnan(level) | (level > settings.above)
+    return GridValues(signals=group.names, time=instants, value=value, running=running, skipped=skipped)
 
 
 def grid_values(plant: Plant, asset: str, batches: Iterable[SampleBatch], n_samples: int) -> GridValues:

@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> None:
     from models.card import card, latency_us
+    from models.card_page import page
     from models.dataset import read_recording, select
     from models.export import write
     from models.labels import read_labels
@@ -86,7 +87,9 @@ def _train(options: argparse.Namespace) -> None:
         write(candidate, trained.content)
         latency = latency_us(candidate)
     write(path, trained.content)
-    write(path.with_suffix(".md"), card(trained, options.asset, latency))
+    words = card(trained, options.asset, latency)
+    write(path.with_suffix(".md"), words)
+    write(path.with_suffix(".html"), page(trained, words))
     _tell(trained, path)
 
 
@@ -234,7 +237,7 @@ def _tell(trained: "TrainedModel", path: Path) -> None:
             f"(always their mean: {figures['rul_rmse_floor_h']:.3g} h); the 80 % interval held {figures['rul_coverage']:.0%}"
         )
     print(f"model file    {path} ({len(trained.content) / 1000:.1f} kB)")
-    print(f"model card    {path.with_suffix('.md')}")
+    print(f"model card    {path.with_suffix('.html')}, and the same words in {path.with_suffix('.md').name}")
 
 
 def _default_path(plant: Plant, asset: str) -> Path:

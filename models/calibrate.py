@@ -17,7 +17,7 @@ from scipy.special import gammaincinv
 from edge.contracts.errors import RecordingError
 from edge.contracts.plant import AlarmSettings
 from models.detectors import Detector
-from models.detectors.base import Matrix, Modes, limits, ratio_to
+from models.detectors.base import Matrix, Modes, Samples, limits, ratio_to
 
 N_BLOCKS: Final = 4
 WEEK_S: Final = 7 * 86_400.0
@@ -60,7 +60,7 @@ class Calibration:
     limits: Matrix
     index: NDArray[np.int64]
     scores: Matrix
-    expected: Matrix
+    expected: NDArray[np.floating]
     false_alarms: FalseAlarms
 
     @property
@@ -70,7 +70,7 @@ class Calibration:
 
 def calibrate(
     detector: Detector,
-    features: Matrix,
+    features: Samples,
     time: NDArray[np.int64],
     *,
     n_samples: int,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.calibrate import N_BLOCKS, USUAL
 from models.dataset import HealthyData
 from models.detectors import FAMILIES, Detector, ForwardDetector
-from models.detectors.base import Matrix, Modes, limits, ratio_to
+from models.detectors.base import Modes, Samples, limits, ratio_to
 from models.features import FeatureGraph, Windows
 from models.settings import Settings
 
@@ -118,7 +118,7 @@ def _judge(
     )
 
 
-def _fitted(family: str, computed: Matrix, mode: Modes, purge: int) -> tuple[Detector, list[float]]:
+def _fitted(family: str, computed: Samples, mode: Modes, purge: int) -> tuple[Detector, list[float]]:
     """A detector with its limit from what was held out, and the limits of single blocks against it."""
     detector = FAMILIES[family]()
     if isinstance(detector, ForwardDetector):

@@ -17,7 +17,7 @@ from edge.formats.json_message import format_time
 from edge.formats.recording import TIME_COLUMNS, Recording, read_csv
 from edge.formats.waveform_recording import WaveformRecording
 from edge.pipeline import WAVEFORM_INTERVALS as INTERVALS
-from edge.pipeline import GridValues, grid_values
+from edge.pipeline import GridValues, grid_values, regular_grid
 from models.features import Windows
 from models.labels import Labels
 from models.modes import OperatingModes, learn_modes
@@ -132,9 +132,12 @@ def healthy_data(
         if name not in asset.context and name not in without and not signal.counter
     ]
     check(recording, names)
-    rows_per_batch = 256
-    batches = watch(recording.batches(plant, rows_per_batch), -(-len(recording) // rows_per_batch))
-    grid = grid_values(plant, recording.asset, batches, n_samples)
+    if all(signal.resample == "last" for signal in asset.signals.values()):
+        grid = regular_grid(plant, recording.asset, recording.time, recording.values, n_samples)
+    else:
+        rows_per_batch = 256
+        batches = watch(recording.batches(plant, rows_per_batch), -(-len(recording) // rows_per_batch))
+        grid = grid_values(plant, recording.asset, batches, n_samples)
     windows = scored = _with_blocks(scored_windows(grid, names, n_samples, min_coverage), grid.time, asset, waveforms)
     if labels is not None:
         labels.check(recording.path, int(recording.time[0]), int(recording.time[-1]))
@@ -172,7 +175,9 @@ def healthy_data(
 
 def scored_windows(grid: GridValues, names: Sequence[str], n_samples: int, min_coverage: float) -> Windows:
     """The windows for which the edge gives a score: whole, covered, the newest values there, and the machine running."""
-    values = np.ascontiguousarray(grid.value[:, [grid.signals.index(name) for name in names]])
+    columns = [grid.signals.index(name) for name in names]
+    all_of_them = columns == list(range(grid.value.shape[1]))
+    values = grid.value if all_of_them else np.ascontiguousarray(grid.value[:, columns])
     there = ~np.isnan(values)
     row = np.arange(len(values))
     # the window begins anew after a standstill, and with what ends a long silence

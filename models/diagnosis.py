@@ -17,7 +17,7 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from models.detectors.base import Fragment, Matrix
+from models.detectors.base import Fragment, Matrix, Samples
 from models.features import KINDS, Double, FeatureGraph, Windows
 from models.trees import of_classifier
 
@@ -64,7 +64,7 @@ def n_signs(features: FeatureGraph, profile: bool) -> int:
     return of_signals + sum(len(each.names) for each in features.spectra)
 
 
-def signs(features: FeatureGraph, windows: Windows, profile: bool = False) -> Matrix:
+def signs(features: FeatureGraph, windows: Windows, profile: bool = False) -> Samples:
     """(n_windows, n_signs) as the graph gives them; NaN where a window has too few values for one."""
     nodes = features.text_with(KINDS) + sign_text(features, profile)
     return features.run(nodes, features.constants, "sign", n_signs(features, profile), windows.blocks())
@@ -121,7 +121,7 @@ class FaultClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         probability = self.predict_proba(X)
         return np.asarray(self.classes_[probability.argmax(axis=1)])
 
-    def held_out(self, X: Matrix, y: Labels, groups: NDArray[np.int64], n_folds: int = N_FOLDS) -> Matrix:
+    def held_out(self, X: Samples, y: Labels, groups: NDArray[np.int64], n_folds: int = N_FOLDS) -> Matrix:
         """(n_samples, n_classes) probabilities by models that have not seen a sample's group, before any temperature.
 
         Every class is in every training part; raises ValueError where a class has a single group.

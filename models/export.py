@@ -21,7 +21,7 @@ from edge.contracts.errors import ModelError
 from edge.contracts.model_spec import GOLDEN_KEY, SPEC_KEY, ModelSpec
 from edge.formats.json_message import encode
 from models.detectors import Detector
-from models.detectors.base import EXPECTED_REACH, SMALLEST_PART, Matrix, Modes
+from models.detectors.base import EXPECTED_REACH, SMALLEST_PART, Modes, Samples
 from models.features import Double, FeatureGraph, Windows, build, open_session
 from models.modes import GRAPH as MODE_GRAPH
 from models.modes import OperatingModes
@@ -144,7 +144,7 @@ def check_parity(
     detector: Detector,
     features: FeatureGraph,
     windows: Windows,
-    computed: Matrix,
+    computed: Samples,
     mode: Modes,
     codes: NDArray[np.int64],
 ) -> Parity:

@@ -11,7 +11,7 @@ Where a window has too few values for it, a feature is NaN.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -124,6 +124,10 @@ class Windows:
         for start in range(0, len(self), at_once):
             yield self.inputs(slice(start, start + at_once))
 
+    def only(self, index: NDArray[np.int64]) -> "Windows":
+        """Some of them."""
+        return replace(self, last=self.last[index])
+
     @property
     def newest(self) -> NDArray[np.float32]:
         """The newest values of each window (n_windows, n_signals)."""
@@ -147,13 +151,14 @@ class FeatureGraph:
     @classmethod
     def learn(cls, windows: Windows, kinds: Sequence[str], spectra: Sequence[SpectrumGraph] = ()) -> "FeatureGraph":
         """Centre and least spreads from the values that healthy windows were cut from."""
-        values = windows.values[windows.last].astype(np.float64)
-        varies = np.nanvar(values, axis=0)
+        # a column at a time: months of many signals would not fit twice
+        moments = [_moments(windows.values[windows.last, column]) for column in range(windows.values.shape[1])]
+        mean, varies = np.array(moments).T
         least = LEAST_SPREAD**2 * np.maximum(varies, 1e-20)
         return cls(
             kinds=("mean", *(kind for kind in kinds if kind != "mean")),
             n_samples=windows.n_samples,
-            centre=np.nanmean(values, axis=0).astype(np.float32),
+            centre=mean.astype(np.float32),
             least_variance=least.astype(np.float32),
             least_jitter=least.astype(np.float32),
             spectra=tuple(spectra),
@@ -226,18 +231,18 @@ class FeatureGraph:
             **{name: value for each in self.spectra for name, value in each.constants.items()},
         }
 
-    def compute(self, windows: Windows) -> NDArray[np.float64]:
+    def compute(self, windows: Windows) -> NDArray[np.float32]:
         """(n_windows, n_features), float32 numbers as the graph gives them."""
         return self._features(windows.blocks())
 
-    def compute_of(self, window: NDArray[np.float32]) -> NDArray[np.float64]:
+    def compute_of(self, window: NDArray[np.float32]) -> NDArray[np.float32]:
         """The same of windows that are there already, (n_windows, n_samples, n_signals)."""
         starts = range(0, len(window), WINDOWS_AT_ONCE)
         return self._features({"window": window[start : start + WINDOWS_AT_ONCE]} for start in starts)
 
     def run(
         self, nodes: str, constants: dict[str, Any], output: str, width: int, blocks: Iterable[Inputs]
-    ) -> NDArray[np.float64]:
+    ) -> NDArray[np.float32]:
         """(n_windows, width): what `nodes` make of windows, by onnxruntime."""
         model = build(
             "features",
@@ -249,10 +254,16 @@ class FeatureGraph:
         session = open_session(model.SerializeToString())
         taken = {node.name for node in session.get_inputs()}
         found = [session.run([output], {name: block[name] for name in taken})[0] for block in blocks]
-        return np.concatenate(found).astype(np.float64) if found else np.empty((0, width))
+        return np.concatenate(found) if found else np.empty((0, width), np.float32)
 
-    def _features(self, blocks: Iterable[Inputs]) -> NDArray[np.float64]:
+    def _features(self, blocks: Iterable[Inputs]) -> NDArray[np.float32]:
         return self.run(self.text, self.constants, "feature", self.n_features, blocks)
+
+
+def _moments(values: NDArray[np.float32]) -> tuple[float, float]:
+    """Mean and variance of what is not missing."""
+    exact = values.astype(np.float64)
+    return float(np.nanmean(exact)), float(np.nanvar(exact))
 
 
 def build(

@@ -18,7 +18,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from models.detectors.base import Fragment, Matrix
+from models.detectors.base import Fragment, Matrix, Samples
 from models.features import Double, FeatureGraph, Windows
 from models.trees import of_boosting
 
@@ -107,7 +107,7 @@ def trend_constants(n_samples: int) -> dict[str, Any]:
     return {"spans": np.array(spans), "levers": np.array(levers), "squares": np.array(levers) ** 2}
 
 
-def trends(features: FeatureGraph, windows: Windows) -> Matrix:
+def trends(features: FeatureGraph, windows: Windows) -> Samples:
     """(n_windows, 2 · n_spans · n_signals): means over the spans, then slopes per instant, as the graph gives them."""
     width = 2 * len(spans_of(windows.n_samples)) * features.n_signals
     nodes, constants = features.text + TREND, features.constants | trend_constants(windows.n_samples)
@@ -185,7 +185,7 @@ class LifeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         middle = (network + np.clip(self.boosting_.predict(samples), 0.0, TARGET)) / 2
         return self._around(middle) * (self.horizon / TARGET)
 
-    def held_out(self, X: Matrix, y: Matrix, life: NDArray[np.int64], n_folds: int = N_FOLDS) -> Matrix:
+    def held_out(self, X: Samples, y: Matrix, life: NDArray[np.int64], n_folds: int = N_FOLDS) -> Matrix:
         """(n_samples,) the middle, by models that have not seen the life a sample is of; `life` (n_samples,) numbers them."""
         found = np.empty(len(y))
         for train, judged in self._folds(life, n_folds):
@@ -212,6 +212,10 @@ class LifeRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         keep = np.concatenate([[True], np.diff(knots) > 1e-3 * TARGET])
         self.knots_, self.deviations_ = knots[keep], deviations[keep]
         return self
+
+    def interval(self, predicted: Matrix) -> Matrix:
+        """(n_samples, 3) p10, p50, p90 round held-out predictions (n_samples,)."""
+        return self._around(predicted * (TARGET / self.horizon)) * (self.horizon / TARGET)
 
     def coverage(self, predicted: Matrix, y: Matrix, life: NDArray[np.int64], n_folds: int = N_FOLDS) -> float:
         """Share of held-out samples within an 80 % interval in which their own life had no say."""

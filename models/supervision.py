@@ -1,7 +1,7 @@
 """What labels add to a model: which fault it is, and how long the machine will last. Each is a further output of the graph."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
 from edge.contracts.errors import RecordingError
-from models.detectors.base import Detector, Fragment, Matrix
+from models.detectors.base import Detector, Fragment, Matrix, Samples
 from models.diagnosis import FaultClassifier, calibration_error, sign_text, signs
 from models.features import KINDS, FeatureGraph, Windows
 from models.labels import Condition, Labels
@@ -45,6 +45,7 @@ class Addition:
 
     windows: what it was learnt from; expected: (n_windows, width) what scikit-learn gives for them, and `size` the unit in
     which the exported graph may differ from it
+    lives: (n, 4) of held-out lives [h]: what was left, and p10, p50, p90; None for other outputs
     """
 
     output: str
@@ -57,6 +58,7 @@ class Addition:
     size: float
     faults: tuple[str, ...] = ()
     figures: dict[str, Any]
+    lives: Matrix | None = None
 
 
 def diagnosis(
@@ -88,7 +90,7 @@ def diagnosis(
     index, group, mode = index[keep], group[keep], mode[keep]
     order = np.argsort(index, kind="stable")
     index, group, mode = index[order], group[order], mode[order]
-    learnt = _some(windows, index)
+    learnt = windows.only(index)
     step(f"diagnosis of {', '.join(labels.modes)}")
     seen = signs(features, learnt)
     model = FaultClassifier()
@@ -139,13 +141,14 @@ def remaining_life(
     life = life[ended]
     left_h = (failures[life] - time[ended]) / NS_PER_H
     horizon = horizon_h or HORIZON_OF_LIFE * float(np.median([left_h[life == each].max() for each in np.unique(life)]))
-    learnt = _some(windows, ended)
+    learnt = windows.only(ended)
     step(f"remaining life from {n_lives} lives, up to {horizon:.3g} h")
     seen = trends(features, learnt)
     model = LifeRegressor(horizon=horizon)
     predicted = model.held_out(seen, left_h, life)
     coverage = model.coverage(predicted, left_h, life)
     model.fit(seen, left_h).calibrate(predicted, left_h)
+    around = model.interval(predicted)
     error = predicted - np.minimum(left_h, horizon)
     floor = np.minimum(left_h, horizon) - np.minimum(left_h, horizon).mean()
     return Addition(
@@ -164,11 +167,12 @@ def remaining_life(
             "rul_rmse_floor_h": float(f"{np.sqrt(np.mean(floor**2)):.4g}"),
             "rul_coverage": round(coverage, 3),
         },
+        lives=np.column_stack([left_h, around])[np.argsort(life, kind="stable")],
     )
 
 
 def signature(
-    detector: Detector, features: FeatureGraph, windows: Windows, computed: Matrix, mode: NDArray[np.int64]
+    detector: Detector, features: FeatureGraph, windows: Windows, computed: Samples, mode: NDArray[np.int64]
 ) -> Addition | None:
     """`fault_probability` of bearing parts, where nobody has labelled any, by how far their lines stand out of healthy ones.
 
@@ -202,10 +206,6 @@ def signature(
 
 def _with(fragment: Fragment, constants: dict[str, Any]) -> Fragment:
     return Fragment(fragment.text, fragment.constants | constants, fragment.attributes)
-
-
-def _some(windows: Windows, index: NDArray[np.int64]) -> Windows:
-    return replace(windows, last=windows.last[index])
 
 
 def _thinned(mode: NDArray[np.str_], n_samples: int) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from edge.formats.waveform_recording import WaveformRecording
 from models.calibrate import N_BLOCKS, Calibration, calibrate
 from models.dataset import HealthyData, Watch, healthy_data
 from models.detectors import FAMILIES, Detector, ForwardDetector
-from models.detectors.base import Matrix, Modes
+from models.detectors.base import Modes, Samples, stride_of
 from models.export import Parity, check_additions, check_parity, graph, with_metadata
 from models.features import FeatureGraph
 from models.labels import Condition, Labels
@@ -49,6 +49,7 @@ class TrainedModel:
     calibration: Calibration
     parity: Parity
     additions: tuple[Addition, ...]
+    labels: Labels | None
 
 
 def train(
@@ -104,6 +105,7 @@ def train(
         calibration=calibration,
         parity=parity,
         additions=additions,
+        labels=labels,
     )
 
 
@@ -126,15 +128,16 @@ def _additions(
 
 
 def calibrated(
-    computed: Matrix, time: NDArray[np.int64], mode: Modes, asset: Watched, settings: Settings
+    computed: Samples, time: NDArray[np.int64], mode: Modes, asset: Watched, settings: Settings
 ) -> tuple[Detector, Calibration]:
     """A detector that was fitted to all healthy windows, with limits from those that were held out.
 
     computed: (n_windows, n_features); time: (n_windows,) [ns] at which they end; mode: (n_windows,)
     """
     detector = FAMILIES[settings.family]()
+    stride = stride_of(len(computed))
     if isinstance(detector, ForwardDetector):
-        detector.set_params(n_blocks=N_BLOCKS, purge=settings.n_samples - 1)
+        detector.set_params(n_blocks=N_BLOCKS, purge=-(-(settings.n_samples - 1) // stride))
     calibration = calibrate(
         detector,
         computed,
@@ -146,7 +149,7 @@ def calibrated(
         false_alarms_per_week=settings.false_alarms,
         mode=mode,
     )
-    detector.fit(computed, mode=mode)
+    detector.fit(computed[::stride], mode=mode[::stride])
     detector.limits_ = calibration.limits
     return detector, calibration
 
@@ -161,10 +164,18 @@ def _spec(
     additions: tuple[Addition, ...],
 ) -> ModelSpec:
     asset = plant.assets[asset_id]
-    newest = data.windows.newest
-    levels = np.quantile(newest, QUANTILES, axis=0)
-    expected = calibration.expected[:, : features.n_signals] + features.centre
-    tolerance = np.quantile(np.abs(newest[calibration.index] - expected), TOLERANCE_QUANTILE, axis=0)
+    # a column at a time: months of many signals would not fit twice
+    newest = [data.windows.values[data.windows.last, column] for column in range(features.n_signals)]
+    levels = np.column_stack([np.quantile(column, QUANTILES) for column in newest])
+    tolerance = np.array(
+        [
+            np.quantile(
+                np.abs(newest[column][calibration.index] - calibration.expected[:, column] - features.centre[column]),
+                TOLERANCE_QUANTILE,
+            )
+            for column in range(features.n_signals)
+        ]
+    )
     return ModelSpec(
         name=asset.model or asset.asset_class,
         version=settings.version,

@@ -69,7 +69,7 @@ def _lines(signal: NDArray[np.float64]) -> NDArray[np.float64]:
     )
     features = FeatureGraph.learn(windows, (), (graph,)).compute(windows)
     first = 1 + graph.names.index(PARTS[0])
-    return features[:, first : first + len(JUDGED)]
+    return features[:, first : first + len(JUDGED)].astype(np.float64)
 
 
 def _read(path: Path) -> NDArray[np.float64]:

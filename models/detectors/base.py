@@ -17,8 +17,13 @@ from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 Matrix = NDArray[np.float64]
+# features as the graph gives them are float32: half the memory, and every one of their digits
+Samples = NDArray[np.floating]
 Modes = NDArray[np.int64]
 TOO_FEW = "{} windows are too few to hold a quarter of them out"
+# samples that teach at most, and that are worked on at once
+MOST_TAUGHT = 200_000
+MOST_AT_ONCE = 100_000
 # of the spread over all modes, the least that a single mode is given
 LEAST_OF_POOLED = 0.3
 
@@ -39,13 +44,13 @@ class HeldOut:
 
     index:      (n,) the samples that were held out, in order
     block:      (n,) which held-out block each belongs to
-    statistics: (n, n_statistics); expected: (n, n_features)
+    statistics: (n, n_statistics); expected: (n, n_features) float32
     """
 
     index: NDArray[np.int64]
     block: NDArray[np.int64]
     statistics: Matrix
-    expected: Matrix
+    expected: NDArray[np.floating]
 
     @classmethod
     def joined(cls, parts: Sequence["HeldOut"]) -> "HeldOut":
@@ -138,7 +143,7 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[
         within = np.clip(self._scaled(X, mode), -EXPECTED_REACH, EXPECTED_REACH)
         return self._in_units(self._modelled(within), mode)
 
-    def held_out(self, X: Matrix, purge: int, n_blocks: int = 4, mode: Modes | None = None) -> HeldOut:
+    def held_out(self, X: Samples, purge: int, n_blocks: int = 4, mode: Modes | None = None) -> HeldOut:
         """Purged blocked cross-validation: contiguous blocks in turn, judged by what the others teach.
 
         Training leaves out the `purge` samples on both sides that share rows with the block; samples of a mode that the
@@ -153,9 +158,11 @@ class Detector(OutlierMixin, BaseEstimator, metaclass=ABCMeta):  # type: ignore[
         for number, (train, block) in enumerate(folds):
             judged = block[np.isin(modes[block], modes[train])]
             if len(judged):
-                model = clone(self).fit(X[train], mode=modes[train])
-                statistics, expected = (find(X[judged], modes[judged]) for find in (model.statistics, model.expected))
-                parts.append(HeldOut(judged, np.full(len(judged), number), statistics, expected))
+                some = train[:: stride_of(len(train))]
+                model = clone(self).fit(X[some], mode=modes[some])
+                for part in chunks(judged):
+                    statistics, expected = (find(X[part], modes[part]) for find in (model.statistics, model.expected))
+                    parts.append(HeldOut(part, np.full(len(part), number), statistics, expected.astype(np.float32)))
         return HeldOut.joined(parts)
 
     def score_samples(self, X: Any) -> Matrix:
@@ -205,6 +212,16 @@ def _moments(samples: Matrix, mode: Modes) -> tuple[Matrix, Matrix]:
         pooled = np.sqrt((count * spread**2).sum(axis=0) / np.maximum(count.sum(axis=0), 1))
         spread = np.maximum(spread, LEAST_OF_POOLED * pooled)
     return mean, np.where(spread > SMALLEST_SPREAD * np.abs(mean), spread, 1.0)
+
+
+def stride_of(n_samples: int) -> int:
+    """Every how many samples teach: windows overlap, so of very many a part says all; memory and time stay bounded."""
+    return max(1, n_samples // MOST_TAUGHT)
+
+
+def chunks(index: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Samples in parts that fit into memory."""
+    return np.array_split(index, -(-len(index) // MOST_AT_ONCE)) if len(index) else []
 
 
 def ratio_to(limits: Matrix, statistics: Matrix) -> Matrix:

@@ -5,7 +5,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.covariance import LedoitWolf
 
-from models.detectors.base import EXPECTED_REACH, TOO_FEW, Detector, Fragment, HeldOut, Matrix, Modes
+from models.detectors.base import (
+    EXPECTED_REACH,
+    TOO_FEW,
+    Detector,
+    Fragment,
+    HeldOut,
+    Matrix,
+    Modes,
+    Samples,
+    chunks,
+    stride_of,
+)
 
 GRAPH = """
     whitened = MatMul(z, root)
@@ -99,35 +110,43 @@ class ForwardDetector(CovarianceDetector):
         self._set(_covariance(np.concatenate(parts) if parts else z))
 
     def _later(self, z: Matrix, mode: Modes) -> list[tuple[NDArray[np.int64], Matrix, Matrix]]:
-        """Of each block but the first: its samples, their deviations from the earlier mean of their mode, and that mean.
+        """Of each block but the first: its samples, their deviations from the earlier mean of their mode, and these means.
 
-        Samples of a mode that has not been there before are left out.
+        Means are (n_modes, n_features), NaN for a mode that has not been there before; its samples are left out.
         """
         index, blocks = np.arange(len(z)), []
         for block in np.array_split(index, self.n_blocks)[1:]:
             before = index[: max(int(block[0]) - self.purge, 0)] if len(block) else index[:0]
             kept = block[np.isin(mode[block], mode[before])]
             if len(kept) > 1 and len(before) > 1:
-                mean = np.zeros_like(z[kept])
-                for number in np.unique(mode[kept]):
-                    mean[mode[kept] == number] = z[before][mode[before] == number].mean(axis=0)
-                blocks.append((kept, z[kept] - mean, mean))
+                mean = np.full((int(mode.max()) + 1, z.shape[1]), np.nan)
+                for number in np.unique(mode[before]):
+                    mean[number] = z[before][mode[before] == number].mean(axis=0)
+                blocks.append((kept, z[kept] - mean[mode[kept]], mean))
         return blocks
 
-    def held_out(self, X: Matrix, purge: int, n_blocks: int = 4, mode: Modes | None = None) -> HeldOut:
+    def held_out(self, X: Samples, purge: int, n_blocks: int = 4, mode: Modes | None = None) -> HeldOut:
         """Forward chaining: deviations of each block from the earlier mean, judged by the covariance of the other blocks'."""
         modes = np.zeros(len(X), np.int64) if mode is None else mode
-        model = type(self)(n_blocks=n_blocks, purge=purge, quantile=self.quantile).fit(X, mode=modes)
-        later = model._later(model._scaled(X, modes), modes)
+        stride = stride_of(len(X))
+        some, some_modes = X[::stride], modes[::stride]
+        model = type(self)(n_blocks=n_blocks, purge=-(-purge // stride), quantile=self.quantile).fit(some, mode=some_modes)
+        later = model._later(model._scaled(some, some_modes), some_modes)
         if len(later) < 2 or min(len(block) for block, _, _ in later) <= X.shape[1]:
             raise ValueError(TOO_FEW.format(len(X)))
         parts = []
-        for number, (block, deviation, mean) in enumerate(later):
+        for number, (block, _, mean) in enumerate(later):
             others = [each for other, (_, each, _) in enumerate(later) if other != number]
             model._set(_covariance(np.concatenate(others)))
-            within = np.clip(deviation, -EXPECTED_REACH, EXPECTED_REACH)
-            expected = model._in_units(model._modelled(within) + mean, modes[block])
-            parts.append(HeldOut(block, np.full(len(block), number), model._statistics(deviation), expected))
+            # every sample is judged, also where a few taught the covariance
+            every = np.arange(block[0] * stride, min((block[-1] + 1) * stride, len(X)))
+            every = every[~np.isnan(mean[modes[every], 0])]
+            for part in chunks(every):
+                deviation = model._scaled(X[part], modes[part]) - mean[modes[part]]
+                within = np.clip(deviation, -EXPECTED_REACH, EXPECTED_REACH)
+                expected = model._in_units(model._modelled(within) + mean[modes[part]], modes[part])
+                statistics = model._statistics(deviation)
+                parts.append(HeldOut(part, np.full(len(part), number), statistics, expected.astype(np.float32)))
         return HeldOut.joined(parts)
 
 

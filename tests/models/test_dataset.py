@@ -7,14 +7,14 @@ import pytest
 from edge.contracts.plant import Plant
 from edge.formats.json_message import format_time
 from edge.formats.recording import Recording, write_csv
-from edge.pipeline import OnnxModel, grid_values
+from edge.pipeline import OnnxModel, grid_values, regular_grid
 from models.dataset import healthy_data, read_recording, scored_windows, select
 from models.evaluate import replay
 from models.export import write
 from models.settings import Settings
 from models.training import TrainedModel, train
 
-SECOND = 1_000_000_000
+START, SECOND = 1_795_514_400_000_000_000, 1_000_000_000
 NAMES = ["speed", "flow", "pressure"]
 
 
@@ -109,3 +109,25 @@ def test_trained_on_names_the_period(trained: TrainedModel, recording: Recording
     on = trained.spec.trained_on
     assert on is not None
     assert (on.first, on.last) == (format_time(int(recording.time[0])), format_time(int(recording.time[-1])))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_fast_way_to_the_grid_gives_what_the_edge_gives(seed: int, plant: Plant) -> None:
+    """Silences, missing cells, rows without any, times off the grid, a standstill: every value, instant and skip the same."""
+    random = np.random.default_rng(seed)
+    step_ns = random.choice([400_000_000, SECOND, SECOND, 1_700_000_000, 15 * SECOND, 200 * SECOND], 300)
+    time = START + 123 + np.cumsum(step_ns)
+    values = {name: random.normal(1000, 1, 300) for name in ("speed", "flow", "pressure")}
+    for column in values.values():
+        column[random.random(300) < 0.3] = np.nan
+        column[100:110] = np.nan
+    values["speed"][150:170] = 0.0
+    made = Recording(path="made.csv", asset="pump", time=time, values=values)
+    n_samples = int(random.choice([3, 30]))
+    slow = grid_values(plant, "pump", made.batches(plant, 7), n_samples)
+    fast = regular_grid(plant, "pump", time, values, n_samples)
+    assert fast.signals == slow.signals
+    np.testing.assert_array_equal(fast.time, slow.time)
+    np.testing.assert_array_equal(fast.value, slow.value)
+    np.testing.assert_array_equal(fast.running, slow.running)
+    np.testing.assert_array_equal(fast.skipped, slow.skipped)
