@@ -41,7 +41,10 @@ bench:
 	@$(SETUP) dev
 	$(BIN)/python -m tests.bench.tick
 	$(BIN)/python -m tests.bench.generator
+	$(BIN)/python -m tests.bench.training
 	$(BIN)/python -m models benchmark skab ../shared/data/skab
+	$(BIN)/python -m models benchmark cwru ../shared/data/cwru
+	$(BIN)/python -m models benchmark pronostia ../shared/data/pronostia
 	$(BIN)/python -m models benchmark hydraulic ../shared/data/hydraulic
 	$(BIN)/python -m models benchmark cmapss ../shared/data/cmapss
 

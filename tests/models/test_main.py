@@ -66,7 +66,7 @@ def test_train_as_a_process_writes_the_same_model_and_its_card(recording: Record
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert everything(tmp_path / "home") == ["models/pump.md", "models/pump.onnx"]
+    assert everything(tmp_path / "home") == ["models/pump.html", "models/pump.md", "models/pump.onnx"]
     again = read_csv(tmp_path / "pump.csv", plant, "pump").rows(0, 500)
     assert (tmp_path / "home/models/pump.onnx").read_bytes() == train(again, plant, Settings(version="7")).content
     for said in (
@@ -74,7 +74,7 @@ def test_train_as_a_process_writes_the_same_model_and_its_card(recording: Record
         "forward of mean",
         "false alarms",
         "models/pump.onnx",
-        "models/pump.md",
+        "models/pump.html",
         "too little data",
     ):
         assert said in done.stdout
