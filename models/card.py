@@ -140,7 +140,7 @@ def _tells(trained: TrainedModel) -> str:
         )
     known = [f"which of {len(faults)} faults it most likely is"] if faults else []
     known += ["how long the machine will last"] if lives else []
-    return f"It tells *that* and *where* a machine differs from normal operation, {' and '.join(known)}."
+    return f"It tells *that* and *where* a machine differs from normal operation, and {' and '.join(known)}."
 
 
 def _diagnosis(trained: TrainedModel) -> str:
