@@ -58,7 +58,7 @@ def test_the_fan_of_held_out_lives_is_drawn(ageing: TrainedModel) -> None:  # no
     html = page(ageing, card(ageing, "pump", 12.0))
     picture = pictures(html)["Remaining life of held-out lives"]
     assert [shape.attrib["class"] for shape in picture.iter("polygon")] == ["fan"]
-    assert "Learnt from 8 lives" in html
+    assert "Learnt from 6 lives" in html
 
 
 def test_the_same_model_gives_the_same_page(trained: TrainedModel) -> None:

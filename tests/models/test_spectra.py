@@ -154,7 +154,7 @@ def recorded(n: int, seed: int, damaged_from: int | None = None) -> tuple[Record
 def listening(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plant, TrainedModel, OnnxModel]:
     folder = tmp_path_factory.mktemp("listening")
     plant = plant_with(folder)
-    rows, waves = recorded(600, 11)
+    rows, waves = recorded(400, 11)
     trained = train(rows, plant, Settings(n_samples=10, without=("recipe",)), waveforms=[waves])
     (folder / "pump.onnx").write_bytes(trained.content)
     return plant, trained, OnnxModel.load(folder / "pump.onnx")
@@ -172,11 +172,11 @@ def test_a_bearing_is_heard_and_named_though_no_fault_was_trained_on(
     listening: tuple[Plant, TrainedModel, OnnxModel],
 ) -> None:
     plant, _, model = listening
-    rows, waves = recorded(400, 21, damaged_from=200)
+    rows, waves = recorded(200, 21, damaged_from=100)
     assessments, alarms = replay(plant, "pump", model, rows, [waves])
-    before = [each for each in assessments if each.score is not None and each.time < START + 200 * SECOND]
-    after = [each for each in assessments if each.time > START + 206 * SECOND]
-    assert len(before) > 150
+    before = [each for each in assessments if each.score is not None and each.time < START + 100 * SECOND]
+    after = [each for each in assessments if each.time > START + 106 * SECOND]
+    assert len(before) > 70
     assert np.mean([each.score >= 1 for each in before]) < 0.05
     assert not any(each.fault for each in before)
     assert all(each.score is not None and each.score > 1 for each in after)
@@ -190,7 +190,7 @@ def test_a_bearing_is_heard_and_named_though_no_fault_was_trained_on(
 def test_without_its_waveform_nothing_is_scored(listening: tuple[Plant, TrainedModel, OnnxModel]) -> None:
     """It warms up until the first block, and is stale when blocks stay away."""
     plant, _, model = listening
-    rows, waves = recorded(120, 31)
+    rows, waves = recorded(60, 31)
     none, _ = replay(plant, "pump", model, rows)
     assert {str(each.reason) for each in none} == {"warming-up"}
     few = WaveformRecording(
