@@ -181,7 +181,8 @@ def check_additions(content: bytes, additions: Sequence[Addition], n_contexts: i
         done = 0
         for block in addition.windows.blocks():
             n = len(block["window"])
-            inputs = block | {"context": np.zeros((n, n_contexts), np.float32)}
+            codes = np.zeros((n, n_contexts)) if addition.codes is None else addition.codes[done : done + n]
+            inputs = block | {"context": codes.astype(np.float32)}
             difference = _run(session, inputs)[addition.output] - addition.expected[done : done + n]
             parity = replace(parity, largest=max(parity.largest, float(np.abs(difference).max()) / addition.size))
             done += n

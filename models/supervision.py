@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
 from edge.contracts.errors import RecordingError
+from models.dataset import HealthyData
 from models.detectors.base import Detector, Fragment, Matrix, Samples
 from models.diagnosis import FaultClassifier, calibration_error, sign_text, signs
 from models.features import KINDS, FeatureGraph, Windows
@@ -45,6 +46,7 @@ class Addition:
 
     windows: what it was learnt from; expected: (n_windows, width) what scikit-learn gives for them, and `size` the unit in
     which the exported graph may differ from it
+    codes: (n_windows, n_contexts) of the windows, where the output depends on the operating mode
     lives: (n, 4) of held-out lives [h]: what was left, and p10, p50, p90; None for other outputs
     """
 
@@ -58,6 +60,7 @@ class Addition:
     size: float
     faults: tuple[str, ...] = ()
     figures: dict[str, Any]
+    codes: NDArray[np.int64] | None = None
     lives: Matrix | None = None
 
 
@@ -125,13 +128,16 @@ def remaining_life(
     time: NDArray[np.int64],
     features: FeatureGraph,
     labels: Labels,
+    period_ns: int,
     horizon_h: float | None,
     step: Callable[[str], None],
 ) -> Addition:
     """`rul_h` from lives that ended in a labelled failure. Raises `RecordingError` where they are too few."""
     failures = np.array([period.first for period in labels.of(Condition.FAILED)], np.int64)
     life = np.searchsorted(failures, time, "left")
-    ended = np.flatnonzero(life < len(failures))
+    # a window that begins in the life before would teach how that one ended
+    begun = np.searchsorted(failures, time - (windows.n_samples - 1) * period_ns, "left")
+    ended = np.flatnonzero((life < len(failures)) & (begun == life))
     n_lives = len(np.unique(life[ended]))
     if n_lives < 2:
         raise RecordingError(
@@ -171,9 +177,7 @@ def remaining_life(
     )
 
 
-def signature(
-    detector: Detector, features: FeatureGraph, windows: Windows, computed: Samples, mode: NDArray[np.int64]
-) -> Addition | None:
+def signature(detector: Detector, features: FeatureGraph, data: HealthyData, computed: Samples) -> Addition | None:
     """`fault_probability` of bearing parts, where nobody has labelled any, by how far their lines stand out of healthy ones.
 
     A fault is as likely as none where a line stands out as far as it ever did while healthy, `STANDS_OUT` at least; each
@@ -187,7 +191,7 @@ def signature(
     columns = columns[: len(PARTS)]
     if not columns:
         return None
-    z = ((computed - detector.mean_[mode]) / detector.scale_[mode])[:, columns]
+    z = ((computed - detector.mean_[data.mode]) / detector.scale_[data.mode])[:, columns]
     limit = np.maximum(z.max(axis=0), STANDS_OUT)
     odds = np.exp(z - limit)
     return Addition(
@@ -196,8 +200,9 @@ def signature(
         kinds=(),
         nodes="",
         fragment=Fragment(SIGNATURE, {"line_columns": np.array(columns, np.int64), "line_limit": limit[None]}),
-        windows=windows,
+        windows=data.windows,
         expected=odds / (1.0 + odds.sum(axis=1, keepdims=True)),
+        codes=data.codes,
         size=1.0,
         faults=PARTS,
         figures={"signature_of": "bearing lines of the envelope, not of labelled faults"},

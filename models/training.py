@@ -89,7 +89,7 @@ def train(
         step(f"held-out scores in {N_BLOCKS} blocks of time")
         detector, calibration = calibrated(computed, data.time, data.mode, asset, settings)
         additions = _additions(data, features, labels, asset, settings, step)
-        if not (labels and labels.modes) and (lines := signature(detector, features, data.windows, computed, data.mode)):
+        if not (labels and labels.modes) and (lines := signature(detector, features, data, computed)):
             additions += (lines,)
         step("export and proof")
         spec = _spec(recording.asset, plant, settings, data, features, calibration, additions)
@@ -119,11 +119,11 @@ def _additions(
 ) -> tuple[Addition, ...]:
     if labels is None:
         return ()
-    found = []
+    found, period_ns = [], round(asset.period_s * 1e9)
     if labels.modes:
-        found.append(diagnosis(data.scored, data.scored_time, features, labels, round(asset.period_s * 1e9), step))
+        found.append(diagnosis(data.scored, data.scored_time, features, labels, period_ns, step))
     if labels.of(Condition.FAILED):
-        found.append(remaining_life(data.scored, data.scored_time, features, labels, settings.horizon_h, step))
+        found.append(remaining_life(data.scored, data.scored_time, features, labels, period_ns, settings.horizon_h, step))
     return tuple(found)
 
 

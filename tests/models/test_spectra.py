@@ -1,6 +1,7 @@
 """Features of fast signals: the graph against SciPy, and a bearing that is named by its lines through the edge's pipeline."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from edge.contracts.errors import ModelError
 from edge.contracts.plant import Bearing, Plant
 from edge.contracts.plant_file import load_plant
+from edge.contracts.sample_batch import TextTable
 from edge.formats.recording import Recording
 from edge.formats.waveform_recording import WaveformRecording
 from edge.pipeline import OnnxModel, Pipeline
@@ -211,3 +213,18 @@ def test_a_model_that_does_not_fit_the_plants_waveform_is_refused(
         Pipeline(plant, {"pump": model})
     with pytest.raises(ModelError, match=r"expects 'acceleration' as 4096 points.*the plant file says 2048"):
         Pipeline(plant_with(tmp_path, points=2048), {"pump": model})
+
+
+def test_a_bearing_is_named_though_products_change(tmp_path: Path) -> None:
+    """The lines are held against what is usual for the product that is made; the proof at export covers each of them."""
+    plant = plant_with(tmp_path)
+    rows, waves = recorded(400, 41)
+    recipe = (np.arange(400) // 100 % 2).astype(float)
+    flow = rows.values["flow"] + 5 * recipe
+    conditioned = replace(
+        rows, values=rows.values | {"flow": flow, "recipe": recipe}, texts={"recipe": TextTable(["shaft-80", "flange-120"])}
+    )
+    trained = train(conditioned, plant, Settings(n_samples=10), waveforms=[waves])
+    assert len(trained.spec.context) == 1
+    assert trained.spec.faults == PARTS
+    assert trained.parity.largest <= 1e-4
