@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from edge.contracts.model_spec import ModelSpec, ModelWaveform, SignalReference
+from edge.contracts.model_spec import ModelSpec, ModelWaveform
 from edge.contracts.plant import AlarmSettings, Asset, Plant
 from edge.formats.recording import Recording
 from edge.formats.waveform_recording import WaveformRecording
@@ -20,11 +20,9 @@ from models.export import Parity, check_additions, check_parity, graph, with_met
 from models.features import FeatureGraph
 from models.labels import Condition, Labels
 from models.settings import Settings
+from models.specification import specification
 from models.spectra import SpectrumGraph
 from models.supervision import Addition, diagnosis, remaining_life, signature
-
-QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
-TOLERANCE_QUANTILE = 0.99
 
 
 class Watched(Protocol):
@@ -92,7 +90,23 @@ def train(
         if not (labels and labels.modes) and (lines := signature(detector, features, data, computed)):
             additions += (lines,)
         step("export and proof")
-        spec = _spec(recording.asset, plant, settings, data, features, calibration, additions)
+        spec = specification(
+            asset,
+            settings,
+            data,
+            calibration,
+            lambda column: calibration.expected[:, column] + features.centre[column],
+            {
+                "family": settings.family,
+                "features": list(features.kinds),
+                **{name: figure for addition in additions for name, figure in addition.figures.items()},
+            },
+            faults=tuple(fault for addition in additions for fault in addition.faults),
+            waveforms=tuple(
+                ModelWaveform(name=each.name, unit=each.unit, rate_hz=each.rate_hz, n_points=each.n_points)
+                for each in features.spectra
+            ),
+        )
         content = with_metadata(graph(detector, features, data.modes, additions), spec, data.windows, data.codes)
         parity = check_parity(content, detector, features, data.windows, computed, data.mode, data.codes)
         parity = check_additions(content, additions, len(data.modes.contexts), parity)
@@ -152,68 +166,3 @@ def calibrated(
     detector.fit(computed[::stride], mode=mode[::stride])
     detector.limits_ = calibration.limits
     return detector, calibration
-
-
-def _spec(
-    asset_id: str,
-    plant: Plant,
-    settings: Settings,
-    data: HealthyData,
-    features: FeatureGraph,
-    calibration: Calibration,
-    additions: tuple[Addition, ...],
-) -> ModelSpec:
-    asset = plant.assets[asset_id]
-    # a column at a time: months of many signals would not fit twice
-    newest = [data.windows.values[data.windows.last, column] for column in range(features.n_signals)]
-    levels = np.column_stack([np.quantile(column, QUANTILES) for column in newest])
-    tolerance = np.array(
-        [
-            np.quantile(
-                np.abs(newest[column][calibration.index] - calibration.expected[:, column] - features.centre[column]),
-                TOLERANCE_QUANTILE,
-            )
-            for column in range(features.n_signals)
-        ]
-    )
-    return ModelSpec(
-        name=asset.model or asset.asset_class,
-        version=settings.version,
-        asset_class=asset.asset_class,
-        period_s=asset.period_s,
-        n_samples=settings.n_samples,
-        signals=data.signals,
-        context=data.modes.contexts,
-        waveforms=tuple(
-            ModelWaveform(name=each.name, unit=each.unit, rate_hz=each.rate_hz, n_points=each.n_points)
-            for each in features.spectra
-        ),
-        faults=tuple(fault for addition in additions for fault in addition.faults),
-        persistence=settings.persistence,
-        min_coverage=settings.min_coverage,
-        false_alarms_per_week=rounded(calibration.false_alarms.per_week),
-        trained_on=data.trained_on,
-        reference={
-            signal.name: SignalReference(
-                quantiles=tuple(rounded(value) for value in levels[:, column]), tolerance=rounded(tolerance[column])
-            )
-            for column, signal in enumerate(data.signals)
-        },
-        figures={
-            "windows": len(data.windows),
-            "family": settings.family,
-            "features": list(features.kinds),
-            "modes": data.modes.names(),
-            "false_alarms_wanted": settings.false_alarms,
-            "held_out_exceedance": rounded(calibration.exceedance),
-            "held_out_alarms": calibration.false_alarms.count,
-            "held_out_h": rounded(calibration.false_alarms.observed_s / 3600),
-            "false_alarms_per_week_at_most": rounded(calibration.false_alarms.at_most),
-            **{name: figure for addition in additions for name, figure in addition.figures.items()},
-        },
-    )
-
-
-def rounded(value: float) -> float:
-    """Six significant digits: more would be read as more than is known."""
-    return float(f"{value:.6g}")

@@ -15,7 +15,7 @@ import onnx.compose
 from numpy.typing import NDArray
 
 from edge.contracts.errors import ModelError
-from edge.contracts.model_spec import ModelSpec, SignalReference
+from edge.contracts.model_spec import ModelSpec
 from edge.contracts.plant import Plant
 from edge.formats.recording import Recording
 from models.calibrate import N_BLOCKS, Calibration, calibrate
@@ -24,7 +24,7 @@ from models.detectors.base import HeldOut, Matrix, Modes
 from models.export import with_metadata
 from models.features import build, open_session
 from models.settings import Settings, UnfitSettings
-from models.training import QUANTILES, TOLERANCE_QUANTILE, rounded
+from models.specification import specification
 
 # how the window is laid out for the foreign model
 LAYOUTS: Final = ("samples-signals", "signals-samples", "flat", "newest")
@@ -172,40 +172,13 @@ def wrap(
         outputs += f", float[n_assets, {n_signals}] contribution, float[n_assets, {n_signals}] expected"
     graph = _assembled(model, foreign, constants, after, outputs)
     onnx.checker.check_model(graph, full_check=True)
-    levels = np.quantile(values, QUANTILES, axis=0)
-    tolerance = (
-        np.quantile(np.abs(values - expected), TOLERANCE_QUANTILE, axis=0) if reconstructs else np.full(n_signals, np.nan)
-    )
-    spec = ModelSpec(
-        name=asset.model or asset.asset_class,
-        version=settings.version,
-        asset_class=asset.asset_class,
-        period_s=asset.period_s,
-        n_samples=settings.n_samples,
-        signals=data.signals,
-        persistence=settings.persistence,
-        min_coverage=settings.min_coverage,
-        false_alarms_per_week=rounded(calibration.false_alarms.per_week),
-        trained_on=data.trained_on,
-        reference={
-            signal.name: SignalReference(
-                quantiles=tuple(rounded(value) for value in levels[:, column]),
-                tolerance=rounded(tolerance[column]) if reconstructs else None,
-            )
-            for column, signal in enumerate(data.signals)
-        },
-        figures={
-            "windows": len(windows),
-            "family": "foreign",
-            "features": [foreign.layout],
-            "made_by": model.producer_name or "unknown",
-            "modes": [],
-            "false_alarms_wanted": settings.false_alarms,
-            "held_out_exceedance": rounded(calibration.exceedance),
-            "held_out_alarms": calibration.false_alarms.count,
-            "held_out_h": rounded(calibration.false_alarms.observed_s / 3600),
-            "false_alarms_per_week_at_most": rounded(calibration.false_alarms.at_most),
-        },
+    spec = specification(
+        asset,
+        settings,
+        data,
+        calibration,
+        (lambda column: expected[:, column]) if reconstructs else None,
+        {"family": "foreign", "features": [foreign.layout], "made_by": model.producer_name or "unknown"},
     )
     content = with_metadata(graph, spec, windows, np.empty((len(windows), 0), np.int64))
     return Wrapped(content=content, spec=spec, calibration=calibration, n_windows=len(windows), reconstructs=reconstructs)
