@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models.detectors.base import Fragment, Matrix, Samples
-from models.features import KINDS, Double, FeatureGraph, Windows
+from models.features import KINDS, Double, FeatureGraph, Windows, scaled
 from models.trees import of_classifier
 
 Labels = NDArray[Any]
@@ -30,13 +30,7 @@ SMALLEST_PROBABILITY: Final = 1e-6
 # after the nodes of all kinds of features
 SIGNS: Final = "    sign = Concat<axis = 1>({})\n"
 PROFILE: Final = "    profile = Flatten(filled)\n"
-GRAPH: Final = """
-    sign_64 = Cast<to = 11>(sign)
-    sign_around = Sub(sign_64, sign_mean)
-    sign_scaled = Div(sign_around, sign_scale)
-    sign_missing = IsNaN(sign_scaled)
-    sign_filled = Where(sign_missing, no_sign, sign_scaled)
-    sign_z = Cast<to = 1>(sign_filled)
+GRAPH: Final = f"""{scaled("sign", "sign_mean", "sign_scale", "sign_z")}
     sign_z_64 = Cast<to = 11>(sign_z)
     logit_sum = MatMul(sign_z_64, discriminant)
     logit = Add(logit_sum, discriminant_bias)
@@ -162,7 +156,6 @@ class FaultClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             {
                 "sign_mean": Double.of(self.mean_),
                 "sign_scale": Double.of(self.scale_),
-                "no_sign": Double.of(np.array(0.0)),
                 "discriminant": Double.of(weights),
                 "discriminant_bias": Double.of(bias[None]),
                 "smallest_probability": SMALLEST_PROBABILITY,

@@ -22,7 +22,7 @@ from edge.contracts.model_spec import GOLDEN_KEY, SPEC_KEY, ModelSpec
 from edge.formats.json_message import encode
 from models.detectors import Detector
 from models.detectors.base import EXPECTED_REACH, SMALLEST_PART, Modes, Samples
-from models.features import Double, FeatureGraph, Windows, build, open_session
+from models.features import Double, FeatureGraph, Windows, build, open_session, scaled
 from models.modes import GRAPH as MODE_GRAPH
 from models.modes import OperatingModes
 from models.supervision import Addition
@@ -38,15 +38,6 @@ MODE_SCALE_GRAPH: Final = """
 ONLY_SCALE_GRAPH: Final = """
     mode_mean = Identity(mean_table)
     mode_scale = Identity(scale_table)
-"""
-# → `z`, in 64 bits as training computes it: a tree cuts at a number, and a rounding would cross it
-SCALE_GRAPH: Final = """
-    feature_64 = Cast<to = 11>(feature)
-    around_mode = Sub(feature_64, mode_mean)
-    z_64 = Div(around_mode, mode_scale)
-    z_missing = IsNaN(z_64)
-    z_filled = Where(z_missing, zero_64, z_64)
-    z = Cast<to = 1>(z_filled)
 """
 # `statistic`, `part`, `modelled` → the outputs
 OUTPUT_GRAPH: Final = """
@@ -90,7 +81,6 @@ def graph(
         **fragment.constants,
         "mean_table": Double.of(detector.mean_),
         "scale_table": Double.of(detector.scale_),
-        "zero_64": Double.of(np.array(0.0)),
         "limits": detector.limits_[None],
         "reach": np.float32(EXPECTED_REACH),
         "least_reach": np.float32(-EXPECTED_REACH),
@@ -105,7 +95,7 @@ def graph(
         outputs += ", float[n_assets] known"
     by_mode = MODE_GRAPH + MODE_SCALE_GRAPH if conditioned else ONLY_SCALE_GRAPH
     nodes = features.text_with(kind for addition in additions for kind in addition.kinds)
-    nodes += by_mode + SCALE_GRAPH + fragment.text + OUTPUT_GRAPH
+    nodes += by_mode + scaled("feature", "mode_mean", "mode_scale", "z") + fragment.text + OUTPUT_GRAPH
     attributes = dict(fragment.attributes)
     for addition in additions:
         nodes += addition.nodes + addition.fragment.text

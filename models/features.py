@@ -84,6 +84,15 @@ JITTER: Final = """
     is_no_pair = Less(both_found, one)
     jitter = Where(is_no_pair, nan, jitter_found)
 """
+# in 64 bits as training computes it: a tree cuts at a number, and a rounding would cross it
+SCALED: Final = """
+    {x}_64 = Cast<to = 11>({x})
+    {x}_around = Sub({x}_64, {mean})
+    {x}_ratio = Div({x}_around, {scale})
+    {x}_missing = IsNaN({x}_ratio)
+    {x}_filled = Where({x}_missing, zero_64, {x}_ratio)
+    {out} = Cast<to = 1>({x}_filled)
+"""
 KINDS: Final = {"mean": MEAN, "spread": SPREAD, "slope": SLOPE, "jitter": JITTER}
 
 
@@ -215,6 +224,7 @@ class FeatureGraph:
         squares = max(float((time**2).sum()), 1.0)
         return {
             "zero": np.float32(0),
+            "zero_64": Double.of(np.array(0.0)),
             "one": np.float32(1),
             "two": np.float32(2),
             "nan": np.float32(np.nan),
@@ -264,6 +274,11 @@ def _moments(values: NDArray[np.float32]) -> tuple[float, float]:
     """Mean and variance of what is not missing."""
     exact = values.astype(np.float64)
     return float(np.nanmean(exact)), float(np.nanvar(exact))
+
+
+def scaled(numbers: str, mean: str, scale: str, out: str) -> str:
+    """Nodes that bring numbers (n_assets, n) to deviations from a mean in units of a scale, none where missing."""
+    return SCALED.format(x=numbers, mean=mean, scale=scale, out=out)
 
 
 def build(

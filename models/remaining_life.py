@@ -19,7 +19,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from models.detectors.base import Fragment, Matrix, Samples
-from models.features import Double, FeatureGraph, Windows
+from models.features import Double, FeatureGraph, Windows, scaled
 from models.trees import of_boosting
 
 SHORTEST_SPAN: Final = 5
@@ -49,11 +49,7 @@ TREND: Final = """
     trend_slopes = Flatten(span_slope)
     trend = Concat<axis = 1>(trend_means, trend_slopes)
 """
-GRAPH: Final = """
-    trend_64 = Cast<to = 11>(trend)
-    trend_around = Sub(trend_64, life_mean)
-    trend_scaled = Div(trend_around, life_scale)
-    trend_z = Cast<to = 1>(trend_scaled)
+GRAPH: Final = f"""{scaled("trend", "life_mean", "life_scale", "trend_z")}
     layer_1_sum = MatMul(trend_z, layer_1)
     layer_1_shifted = Add(layer_1_sum, layer_1_bias)
     layer_1_out = Relu(layer_1_shifted)
