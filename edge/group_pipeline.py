@@ -12,7 +12,7 @@ from edge.advisory_generation.conditions import Change, Conditions
 from edge.advisory_generation.rules import ANOMALY, RuleTable, rule_table
 from edge.advisory_generation.wording import anomaly_text, guilty_signals, limit_text
 from edge.contracts.alarm import Alarm, Evidence
-from edge.contracts.assessment import Assessment, FaultMode, ModelIdentity, State
+from edge.contracts.assessment import Assessment, FaultMode, ModelIdentity, RemainingLife, State
 from edge.contracts.plant import Plant
 from edge.data_manipulation.grid import NEVER, Grid, GridRow
 from edge.data_manipulation.waveform_hold import WaveformHold
@@ -20,7 +20,7 @@ from edge.data_manipulation.window import Window
 from edge.groups import Group
 from edge.health_assessment.health import HealthTrend, zone
 from edge.prognostic_assessment.degradation import DegradationTrend
-from edge.prognostic_assessment.remaining_life import remaining_life
+from edge.prognostic_assessment.remaining_life import remaining_lives
 from edge.state_detection.detector import REASONS, SCORED, Detection, Detector, Observation, undetected
 from edge.state_detection.onnx_model import OnnxModel
 
@@ -56,6 +56,8 @@ class GroupPipeline:
         self.window = Window(n_assets, n_samples, n_signals)
         self.detector = Detector(model, group.names, n_assets) if model else None
         self.waveforms = _waveforms(plant, group, model)
+        spec = model.spec if model else None
+        self._sources = [*(each.name for each in spec.signals), *(each.name for each in spec.waveforms)] if spec else []
         self.health = HealthTrend(n_assets, group.period_ns / 1e9)
         self.degradation = DegradationTrend(n_assets)
         self.rules: RuleTable = rule_table(group)
@@ -103,9 +105,9 @@ class GroupPipeline:
         health = self.health.update(detection.score)
         # a model that knows the machine's life knows more than the trend of its score
         by_trend = self.degradation.update(row.time, detection.score).astype(np.float32)
-        rul_h = detection.outputs.get("rul_h", by_trend)
+        lives = remaining_lives(detection.outputs.get("rul_h", by_trend))
         spoken = np.flatnonzero(~row.silent)
-        assessments = {int(asset): self._assessment(row, detection, health, rul_h, int(asset)) for asset in spoken}
+        assessments = {int(asset): self._assessment(row, detection, health, lives[asset], int(asset)) for asset in spoken}
         results.assessments.extend(assessments.values())
         level = np.column_stack([detection.score.astype(np.float64), row.value[:, self._limit_columns]])
         for change in self.conditions.update(row.time, level, detection.anomalous):
@@ -119,7 +121,7 @@ class GroupPipeline:
         return ~watched | np.isnan(level) | (level > self._running_above)
 
     def _assessment(
-        self, row: GridRow, detection: Detection, health: NDArray[np.float32], rul_h: NDArray[np.float32], asset: int
+        self, row: GridRow, detection: Detection, health: NDArray[np.float32], life: RemainingLife | None, asset: int
     ) -> Assessment:
         names, present = self.group.names, self.group.is_number[asset]
         value = row.value[asset].astype(np.float32)
@@ -147,17 +149,15 @@ class GroupPipeline:
             health=health[asset] if known_health else None,
             zone=zone(float(health[asset])) if known_health else None,
             fault=self._fault(outputs.get("fault_probability"), asset),
-            rul_h=remaining_life(rul_h[asset]) if scored else None,
+            rul_h=life if scored else None,
             model=ModelIdentity(name=model.name, version=model.version) if model else None,
         )
 
     def _by_signal(self, values: NDArray[np.float32] | None, asset: int) -> dict[str, float] | None:
-        if values is None or self.detector is None:
+        if values is None:
             return None
         # contributions may go on with the waveforms
-        spec = self.detector.model.spec
-        names = [*(signal.name for signal in spec.signals), *(wave.name for wave in spec.waveforms)]
-        return dict(zip(names, values[asset], strict=False))
+        return dict(zip(self._sources, values[asset], strict=False))
 
     def _fault(self, probability: NDArray[np.float32] | None, asset: int) -> FaultMode | None:
         if probability is None or self.detector is None:

@@ -6,9 +6,16 @@ from numpy.typing import NDArray
 from edge.contracts.assessment import RemainingLife
 
 
-def remaining_life(quantiles: NDArray[np.float32]) -> RemainingLife | None:
-    """(3,) p10, p50, p90 [h] as a contract; None where they are no rising numbers ≥ 0: never guessed."""
-    if not np.isfinite(quantiles).all() or quantiles[0] < 0 or (np.diff(quantiles) < 0).any():
-        return None
-    p10, p50, p90 = quantiles
-    return RemainingLife(p10=p10, p50=p50, p90=p90)
+def remaining_lives(quantiles: NDArray[np.float32]) -> list[RemainingLife | None]:
+    """(n_assets, 3) p10, p50, p90 [h] as contracts; None where they are no rising numbers ≥ 0: never guessed.
+
+    >>> remaining_lives(np.array([[1, 2, 3], [2, 1, 3], [np.nan, 2, 3]], np.float32))
+    [RemainingLife(p10=1.0, p50=2.0, p90=3.0), None, None]
+    """
+    with np.errstate(invalid="ignore"):
+        known = np.isfinite(quantiles).all(axis=1) & (quantiles[:, 0] >= 0) & (np.diff(quantiles, axis=1) >= 0).all(axis=1)
+    found: list[RemainingLife | None] = [None] * len(quantiles)
+    for asset in np.flatnonzero(known).tolist():
+        p10, p50, p90 = quantiles[asset].tolist()
+        found[asset] = RemainingLife(p10=p10, p50=p50, p90=p90)
+    return found
