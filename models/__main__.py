@@ -59,9 +59,15 @@ def _train(options: argparse.Namespace) -> None:
     from models.training import train
 
     plant = load_plant(options.plant, os.environ)
-    settings = replace(_limits(options), family=options.family, features=options.features, horizon_h=options.horizon)
+    settings = replace(
+        _limits(options),
+        family=options.family,
+        features=options.features,
+        operating=options.operating,
+        horizon_h=options.horizon,
+    )
     logger.info("reading %s", options.data)
-    recording = read_recording(options.data, plant, options.asset)
+    recording = read_recording(options.data, plant, options.asset, zone=options.time_zone)
     labels = read_labels(options.labels, options.asset) if options.labels else None
     path = options.out or _default_path(plant, options.asset)
     healthy = select(recording, options.rows, options.first, options.last)
@@ -111,7 +117,7 @@ def _wrap(options: argparse.Namespace) -> None:
         output=options.output,
         lower_is_worse=options.lower_is_worse,
     )
-    recording = read_recording(options.data, plant, options.asset)
+    recording = read_recording(options.data, plant, options.asset, zone=options.time_zone)
     path = options.out or _default_path(plant, options.asset)
     healthy = select(recording, options.rows, options.first, options.last)
     wrapped = wrap(options.model, healthy, plant, settings, foreign, watch=_progress)
@@ -166,7 +172,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     plant = load_plant(options.plant, os.environ)
     columns = [options.label_column] if options.label_column else []
-    recording = read_recording(options.data, plant, options.asset, columns)
+    recording = read_recording(options.data, plant, options.asset, columns, options.time_zone)
     model = OnnxModel.load(options.model)
     found = evaluate(
         plant,
@@ -187,7 +193,8 @@ def _compare(options: argparse.Namespace) -> None:
     from models.dataset import read_recording
 
     plant = load_plant(options.plant, os.environ)
-    recording = read_recording(options.data, plant, options.asset, [options.label_column] if options.label_column else [])
+    columns = [options.label_column] if options.label_column else []
+    recording = read_recording(options.data, plant, options.asset, columns, options.time_zone)
     models = OnnxModel.load(options.model), OnnxModel.load(options.other)
     print(table(compare(plant, options.asset, models, recording, options.label_column, watch=_progress)))
 

@@ -3,12 +3,20 @@
 import argparse
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge.formats.json_message import parse_time
 from models.settings import FAMILIES, FEATURES, Settings
 
 DEFAULTS: Final = Settings()
 SKAB_PLANT: Final = Path("tests/cases/skab/plant.toml")
+
+
+def _zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise argparse.ArgumentTypeError(f"'{text}' is no time zone; one is Europe/Stockholm") from None
 
 
 def _rows(text: str) -> slice:
@@ -38,6 +46,13 @@ def parser() -> argparse.ArgumentParser:
     _add_healthy(one)
     _add_waveform(one)
     one.add_argument("--labels", type=Path, metavar="CSV", help="what was the case when; see models/README.md")
+    one.add_argument(
+        "--operating",
+        action="append",
+        default=[],
+        metavar="SIGNAL",
+        help="says how the machine is run, such as a speed: where it is as never before nothing is judged; repeatable",
+    )
     one.add_argument("--horizon", type=float, metavar="HOURS", help="longest remaining life that is told")
     _add_detector(one)
     one.add_argument("--auto", action="store_true", help="choose family and features by what healthy data say of them")
@@ -65,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("data", type=Path, metavar="DATA", help="recording, CSV or Parquet")
     one.add_argument("--plant", type=Path, required=True, help="plant file (TOML)")
     one.add_argument("--asset", required=True, help="asset of the plant file that the recording is of")
+    _add_zone(one)
     told_by = one.add_mutually_exclusive_group(required=True)
     told_by.add_argument("--label-column", metavar="COLUMN", help="1 where a row is anomalous, 0 where not")
     told_by.add_argument("--labels", type=Path, metavar="CSV", help="what was the case when; see models/README.md")
@@ -78,6 +94,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("data", type=Path, metavar="DATA", help="recording, CSV or Parquet")
     one.add_argument("--plant", type=Path, required=True, help="plant file (TOML)")
     one.add_argument("--asset", required=True, help="asset of the plant file that the recording is of")
+    _add_zone(one)
     one.add_argument("--label-column", metavar="COLUMN", help="1 where a row is anomalous, 0 where not, where that is known")
 
     one = verbs.add_parser("benchmark", help="run a published protocol on recorded data")
@@ -106,6 +123,7 @@ def _add_healthy(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("data", type=Path, metavar="DATA", help="recording, CSV or Parquet")
     verb.add_argument("--plant", type=Path, required=True, help="plant file (TOML)")
     verb.add_argument("--asset", required=True, help="asset of the plant file that the recording is of")
+    _add_zone(verb)
     verb.add_argument("--out", type=Path, help="default: KULLAGER_HOME/models/<model of the asset>.onnx")
     verb.add_argument("--rows", type=_rows, metavar="FROM:TO", help="healthy rows of the file, such as 0:400")
     verb.add_argument("--from", type=_time, dest="first", metavar="TIME", help="healthy from this time, RFC 3339")
@@ -122,6 +140,12 @@ def _add_healthy(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--without", action="append", default=[], metavar="SIGNAL", help="leave this signal out; repeatable")
     verb.add_argument("--version", default=DEFAULTS.version, help="version written into the model (%(default)s)")
+
+
+def _add_zone(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--time-zone", type=_zone, metavar="ZONE", help="of times without one, such as Europe/Stockholm (default: UTC)"
+    )
 
 
 def _add_waveform(verb: argparse.ArgumentParser) -> None:

@@ -184,14 +184,19 @@ held {figures["rul_coverage"]:.0%} of the time. What is farther off than {figure
 
 
 def _modes(trained: TrainedModel) -> str:
-    spec = trained.spec
-    if not spec.context:
-        return ""
-    told_by = " and ".join(f"`{context.name}`" for context in spec.context)
-    return (
-        f"\nWhat is normal depends on {told_by}. It knows: {', '.join(spec.figures['modes'])}.\n"
-        "For anything else there is no score (`unknown-operating-point`), and none while it changes (`changeover`).\n"
-    )
+    spec, words = trained.spec, ""
+    if spec.context:
+        told_by = " and ".join(f"`{context.name}`" for context in spec.context)
+        words = (
+            f"\nWhat is normal depends on {told_by}. It knows: {', '.join(spec.figures['modes'])}.\n"
+            "For anything else there is no score (`unknown-operating-point`), and none while it changes (`changeover`).\n"
+        )
+    if operating := spec.figures["operating"]:
+        words += (
+            f"\nWhere {' and '.join(f'`{name}`' for name in operating)} {'is' if len(operating) == 1 else 'are'} as never in "
+            "training, there is no score (`unknown-operating-point`).\n"
+        )
+    return words
 
 
 def _wanted(trained: TrainedModel) -> str:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from edge.contracts.model_spec import ModelSignal, TrainedOn
 from edge.contracts.plant import Asset, Plant
 from edge.contracts.sample_batch import SampleBatch, TextTable
 from edge.formats.json_message import format_time
-from edge.formats.recording import TIME_COLUMNS, Recording, read_csv
+from edge.formats.recording import TIME_COLUMNS, Recording, find_columns, read_csv
 from edge.formats.waveform_recording import WaveformRecording
 from edge.pipeline import WAVEFORM_INTERVALS as INTERVALS
 from edge.pipeline import GridValues, grid_values, regular_grid
@@ -45,48 +46,69 @@ class HealthyData:
     scored_time: NDArray[np.int64]
 
 
-def read_recording(path: Path | str, plant: Plant, asset: str, others: Sequence[str] = ()) -> Recording:
+def read_recording(
+    path: Path | str, plant: Plant, asset: str, others: Sequence[str] = (), zone: ZoneInfo | None = None
+) -> Recording:
     """A recording of `asset` from CSV, or from Parquet where the name ends in .parquet or .pq.
+
+    Times without a zone are those of a clock on the wall of `zone`, UTC where none is given.
 
     Raises `RecordingError` that names the file and the column or row.
     """
     path = Path(path)
     if path.suffix.lower() not in (".parquet", ".pq"):
-        return read_csv(path, plant, asset, others)
-    if asset not in plant.assets:
-        raise RecordingError(f"{path}: the plant has no asset '{asset}'; possible: {', '.join(plant.assets)}")
+        return read_csv(path, plant, asset, others, zone)
     try:
-        table = pd.read_parquet(path).reset_index()
+        table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise RecordingError(f"{path}: cannot be read as Parquet: {error}") from None
+    return from_frame(table, plant, asset, others, zone, path=path)
+
+
+def from_frame(
+    table: pd.DataFrame,
+    plant: Plant,
+    asset: str,
+    others: Sequence[str] = (),
+    zone: ZoneInfo | None = None,
+    *,
+    path: Path | str = "DataFrame",
+) -> Recording:
+    """A recording of `asset` from a pandas table, which stays as it is; `path` is what errors call it.
+
+    Times are its index or a column named time, datetime, timestamp or date; without a zone they are those of a clock on the
+    wall of `zone`, UTC where none is given. Signals are columns by their name or their `column` in the plant file, with a unit
+    in brackets where that is another. Of a table of many machines, with a column `asset`, the rows of this one are taken.
+    Raises `RecordingError` that names the column or row.
+    """
+    if asset not in plant.assets:
+        raise RecordingError(f"{path}: the plant has no asset '{asset}'; possible: {', '.join(plant.assets)}")
+    if isinstance(table.index, pd.DatetimeIndex) and not any(str(name).lower() in TIME_COLUMNS for name in table.columns):
+        table = table.rename_axis("time")
+    if str(table.index.name).lower() in TIME_COLUMNS:
+        table = table.reset_index()
     if "asset" in table and "asset" not in plant.assets[asset].signals:
-        # a file of many machines; whoever is not in it leaves no rows
+        # whoever is not in it leaves no rows
         table = table[table["asset"] == asset]
         if not len(table):
             raise RecordingError(f"{path}: has no rows of '{asset}' in its column 'asset'")
     time_column = next((name for name in table.columns if str(name).lower() in TIME_COLUMNS), None)
     if time_column is None:
         raise RecordingError(f"{path}: has no time column; one should be named {', '.join(TIME_COLUMNS)}")
-    signals = plant.assets[asset].signals
-    present = {name: column for name, signal in signals.items() for column in (name, signal.column) if column in table}
-    if not present:
-        expected = ", ".join(signal.column or name for name, signal in signals.items())
-        raise RecordingError(f"{path}: has no column of '{asset}'; expected {expected}")
-    if missing := [column for column in others if column not in table]:
-        raise RecordingError(f"{path}: has no column '{missing[0]}'; there are {', '.join(map(str, table.columns))}")
     values: dict[str, NDArray[np.float64]] = {}
     texts: dict[str, TextTable] = {}
-    for name, column in present.items():
+    for name, found in find_columns([str(name) for name in table.columns], plant.assets[asset], asset, path, others).items():
+        column = table[found.column]
         if name in plant.assets[asset].context:
             coder = texts[name] = TextTable()
-            cells = table[column].tolist()
+            cells = column.tolist()
             values[name] = np.array([np.nan if pd.isna(cell) or cell == "" else coder.code(str(cell)) for cell in cells])
         else:
-            values[name] = _numbers(table[column], path)
+            values[name] = found.converted(_numbers(column, path))
     return Recording(
         path=str(path),
         asset=asset,
-        time=_times(table[time_column], path),
+        time=_times(table[time_column], path, zone),
         values=values,
         texts=texts,
         others={column: _numbers(table[column], path) for column in others},
@@ -267,7 +289,7 @@ def _content(recording: Recording, names: Sequence[str]) -> Iterator[bytes]:
         yield np.where(np.isnan(recording.values[name]), np.nan, recording.values[name]).astype("<f8").tobytes()
 
 
-def _numbers(column: "pd.Series[float]", path: Path) -> NDArray[np.float64]:
+def _numbers(column: "pd.Series[float]", path: Path | str) -> NDArray[np.float64]:
     try:
         numbers = column.to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
@@ -277,12 +299,15 @@ def _numbers(column: "pd.Series[float]", path: Path) -> NDArray[np.float64]:
     return np.asarray(numbers)
 
 
-def _times(column: "pd.Series[pd.Timestamp]", path: Path) -> NDArray[np.int64]:
-    """ns since 1970 UTC; times without a zone are taken as UTC, as in CSV."""
+def _times(column: "pd.Series[pd.Timestamp]", path: Path | str, zone: ZoneInfo | None) -> NDArray[np.int64]:
+    """ns since 1970 UTC."""
     if pd.api.types.is_numeric_dtype(column):
         raise RecordingError(f"{path}: column '{column.name}' holds numbers; it should hold times")
     try:
-        times = pd.to_datetime(column, utc=True)
+        times = pd.to_datetime(column, utc=zone is None)
+        if zone is not None and times.dt.tz is None:
+            times = times.dt.tz_localize(zone, ambiguous="infer")
+        times = times.dt.tz_convert("UTC")
     except (TypeError, ValueError) as error:
         raise RecordingError(f"{path}: column '{column.name}' should hold times: {error}") from None
     if times.isna().any():

@@ -25,6 +25,8 @@ from models.detectors.base import EXPECTED_REACH, SMALLEST_PART, Modes, Samples
 from models.features import Double, FeatureGraph, Windows, build, open_session, scaled
 from models.modes import GRAPH as MODE_GRAPH
 from models.modes import OperatingModes
+from models.operating import GRAPH as REGION_GRAPH
+from models.operating import OperatingRegion
 from models.supervision import Addition
 
 TOLERANCE: Final = 1e-4
@@ -70,7 +72,11 @@ class Parity:
 
 
 def graph(
-    detector: Detector, features: FeatureGraph, modes: OperatingModes, additions: Sequence[Addition] = ()
+    detector: Detector,
+    features: FeatureGraph,
+    modes: OperatingModes,
+    region: OperatingRegion | None = None,
+    additions: Sequence[Addition] = (),
 ) -> onnx.ModelProto:
     """The model of a fitted detector over its features, and of what labels added to it, without its metadata."""
     fragment = detector.fragment()
@@ -92,8 +98,14 @@ def graph(
     outputs = f"float[n_assets] score, float[n_assets, {n_sources}] contribution, float[n_assets, {n_signals}] expected"
     if conditioned:
         inputs += f", float[n_assets, {len(modes.contexts)}] context"
-        outputs += ", float[n_assets] known"
     by_mode = MODE_GRAPH + MODE_SCALE_GRAPH if conditioned else ONLY_SCALE_GRAPH
+    told = ["mode_known"] * conditioned + ["point_known"] * (region is not None)
+    if region is not None:
+        by_mode += REGION_GRAPH
+        constants |= region.constants
+    if told:
+        outputs += ", float[n_assets] known"
+        by_mode += f"    known = Min({', '.join(told)})\n"
     nodes = features.text_with(kind for addition in additions for kind in addition.kinds)
     nodes += by_mode + scaled("feature", "mode_mean", "mode_scale", "z") + fragment.text + OUTPUT_GRAPH
     attributes = dict(fragment.attributes)
@@ -137,11 +149,12 @@ def check_parity(
     computed: Samples,
     mode: Modes,
     codes: NDArray[np.int64],
+    region: OperatingRegion | None = None,
 ) -> Parity:
     """Every training window through scikit-learn and through the file; raises `ModelError` where they disagree.
 
-    Scores are compared relative to themselves (below 0.01 to that), contributions as they are, expected values relative to
-    the spread of their signal.
+    Scores are compared relative to themselves (below 0.01 to that), contributions and what is known as they are, expected
+    values relative to the spread of their signal.
     """
     session = open_session(content)
     largest, done, n_signals = 0.0, 0, features.n_signals
@@ -159,8 +172,10 @@ def check_parity(
             np.abs(given["expected"] - expected) / size,
         ):
             largest = max(largest, float(difference.max()))
+        if region is not None:
+            largest = max(largest, float(np.abs(given["known"] - region.known(part)).max()))
         done += len(block["window"])
-    _accept(largest, "score, contribution or expected")
+    _accept(largest, "score, contribution, expected or known")
     return Parity(n_windows=done, largest=largest)
 
 

@@ -19,7 +19,7 @@ HOLDS_STILL: Final = 0.8
 # windows of a mode before it counts as known, in features; a handful would teach nothing of how they vary
 WINDOWS_PER_FEATURE: Final = 5
 
-# `context` (n_assets, n_contexts) → `mode` (n_assets,), 0 where it is not known, and `known`
+# `context` (n_assets, n_contexts) → `mode` (n_assets,), 0 where it is not known, and `mode_known`
 GRAPH: Final = """
     code = Cast<to = 7>(context)
     lowest_code = ReduceMin<keepdims = 0>(code, axis_1)
@@ -29,7 +29,7 @@ GRAPH: Final = """
     mode_found = Gather(mode_of_key, key)
     all_found = Min(lowest_code, mode_found)
     is_known = GreaterOrEqual(all_found, zero_index)
-    known = Cast<to = 1>(is_known)
+    mode_known = Cast<to = 1>(is_known)
     mode = Max(mode_found, zero_index)
 """
 

@@ -25,6 +25,8 @@ class Settings:
     false_alarms: that held-out healthy data may raise in a machine-week
     persistence:  consecutive scores ≥ 1 before the asset counts as anomalous
     min_coverage: share of values that a window needs
+    without:      signals to leave out
+    operating:    signals that say how the machine is run: where they are as never in training, nothing is judged
     horizon_h:    longest remaining life that is told [h]; None: by the lives that were recorded
     """
 
@@ -36,6 +38,7 @@ class Settings:
     min_coverage: float = 0.5
     version: str = "1"
     without: Sequence[str] = ()
+    operating: Sequence[str] = ()
     horizon_h: float | None = None
 
     def __post_init__(self) -> None:

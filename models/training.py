@@ -19,7 +19,8 @@ from models.detectors.base import Modes, Samples, stride_of
 from models.export import Parity, check_additions, check_parity, graph, with_metadata
 from models.features import FeatureGraph
 from models.labels import Condition, Labels
-from models.settings import Settings
+from models.operating import OperatingRegion
+from models.settings import Settings, UnfitSettings
 from models.specification import specification
 from models.spectra import SpectrumGraph
 from models.supervision import Addition, diagnosis, remaining_life, signature
@@ -84,6 +85,7 @@ def train(
         spectra = [SpectrumGraph.of(wave.waveform, asset, columns) for wave in waveforms]
         features = FeatureGraph.learn(data.windows, settings.features, spectra)
         computed = features.compute(data.windows)
+        region = _region(computed, columns, settings, recording.asset)
         step(f"held-out scores in {N_BLOCKS} blocks of time")
         detector, calibration = calibrated(computed, data.time, data.mode, asset, settings)
         additions = _additions(data, features, labels, asset, settings, step)
@@ -99,6 +101,7 @@ def train(
             {
                 "family": settings.family,
                 "features": list(features.kinds),
+                "operating": list(settings.operating),
                 **{name: figure for addition in additions for name, figure in addition.figures.items()},
             },
             faults=tuple(fault for addition in additions for fault in addition.faults),
@@ -107,8 +110,8 @@ def train(
                 for each in features.spectra
             ),
         )
-        content = with_metadata(graph(detector, features, data.modes, additions), spec, data.windows, data.codes)
-        parity = check_parity(content, detector, features, data.windows, computed, data.mode, data.codes)
+        content = with_metadata(graph(detector, features, data.modes, region, additions), spec, data.windows, data.codes)
+        parity = check_parity(content, detector, features, data.windows, computed, data.mode, data.codes, region)
         parity = check_additions(content, additions, len(data.modes.contexts), parity)
     return TrainedModel(
         content=content,
@@ -121,6 +124,14 @@ def train(
         additions=additions,
         labels=labels,
     )
+
+
+def _region(computed: Samples, columns: Sequence[str], settings: Settings, asset: str) -> OperatingRegion | None:
+    if unknown := [name for name in settings.operating if name not in columns]:
+        raise UnfitSettings(
+            f"--operating {unknown[0]}: '{asset}' gives the model no such number; possible: {', '.join(columns)}"
+        )
+    return OperatingRegion.learn(computed, columns, settings.operating) if settings.operating else None
 
 
 def _additions(

@@ -1,20 +1,26 @@
 """Recordings as CSV: one row per instant, one column per signal, as the simulator writes and most plants export."""
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.contracts.errors import RecordingError
-from edge.contracts.plant import Plant
+from edge.contracts.plant import Asset, Plant
 from edge.contracts.sample_batch import Quality, SampleBatch, TextTable
 from edge.formats.json_message import format_time, parse_time
+from edge.formats.units import Conversion, conversion, like, unit_of
 
 TIME_COLUMNS = ("time", "datetime", "timestamp", "date")
+SAME = Conversion(1.0, 0.0)
+# `pressure [kPa]`, `pressure (kPa)`
+_WITH_UNIT = re.compile(r"(.*\S)\s*[\[(]([^\[\]()]*(?:\[[^\[\]]*\])?[^\[\]()]*)[\])]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +79,60 @@ class Recording:
             yield SampleBatch(signal=np.tile(signal, len(block))[there], time=time[there], value=value[there], quality=quality)
 
 
-def read_csv(path: Path | str, plant: Plant, asset: str, others: Sequence[str] = ()) -> Recording:
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Where a signal stands in a table, and how its numbers become the plant file's unit."""
+
+    column: str
+    conversion: Conversion
+
+    def converted(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        return numbers if self.conversion == SAME else numbers * self.conversion.factor + self.conversion.offset
+
+
+def find_columns(
+    header: Sequence[str], asset: Asset, asset_id: str, path: Path | str, others: Sequence[str] = ()
+) -> dict[str, Column]:
+    """Of each signal that is there its column: by its name or its `column`, with a unit in brackets where that differs.
+
+    `pressure [kPa]` is converted where the plant file says bar. Raises `RecordingError` for a unit of another quantity, for a
+    signal that is there twice, for no signal at all, and for a further column (`others`) that is missing.
+    """
+    with_unit = {match[1]: (column, match[2]) for column in header if (match := _WITH_UNIT.fullmatch(column))}
+    found = {}
+    for name, signal in asset.signals.items():
+        for wanted in (signal.column or name, name):
+            if wanted in header:
+                found[name] = Column(wanted, SAME)
+                break
+            if wanted in with_unit:
+                column, unit = with_unit[wanted]
+                found[name] = Column(column, _conversion(path, column, unit, signal.unit))
+                break
+    if not found:
+        expected = ", ".join(signal.column or name for name, signal in asset.signals.items())
+        raise RecordingError(f"{path}: has no column of '{asset_id}'; expected {expected}")
+    if missing := [column for column in others if column not in header]:
+        raise RecordingError(f"{path}: has no column '{missing[0]}'; there are {', '.join(header)}")
+    return found
+
+
+def _conversion(path: Path | str, column: str, unit: str, wanted: str) -> Conversion:
+    known = unit_of(unit)
+    found = conversion(known, wanted) if known else None
+    if found is None:
+        fault = f"is in {known}, which is no {wanted}" if known else f"is in '{unit}', a unit that is not known here"
+        raise RecordingError(
+            f"{path}: column '{column}' {fault}; the plant file says {wanted}: possible are {', '.join(like(wanted))}"
+        )
+    return found
+
+
+def read_csv(path: Path | str, plant: Plant, asset: str, others: Sequence[str] = (), zone: ZoneInfo | None = None) -> Recording:
     """Read a recording of `asset`; separators , ; and tab are told apart by the header.
 
-    Columns are found by the signal's name, or its `column` in the plant file. Times without a zone are taken as UTC.
+    Columns are found by the signal's name, or its `column` in the plant file, with its unit in brackets where that is
+    another: see `find_columns`. Times without a zone are those of a clock on the wall of `zone`, UTC where none is given.
     Raises `RecordingError` that names the file and the column or row.
     """
     path = Path(path)
@@ -100,26 +156,18 @@ def read_csv(path: Path | str, plant: Plant, asset: str, others: Sequence[str] =
         if len(row) != len(names):
             raise RecordingError(f"{path}: row {number} has {len(row)} cells; the header has {len(names)}")
     columns = list(zip(*cells, strict=True))
-    signals = plant.assets[asset].signals
-    present = {name: column for name, signal in signals.items() for column in (name, signal.column) if column in position}
-    if not present:
-        expected = ", ".join(signal.column or name for name, signal in signals.items())
-        raise RecordingError(f"{path}: has no column of '{asset}'; expected {expected}")
     values, texts = {}, {}
-    for name, column in present.items():
-        raw = columns[position[column]]
+    for name, found in find_columns(list(position), plant.assets[asset], asset, path, others).items():
+        raw = columns[position[found.column]]
         if name in plant.assets[asset].context:
             table = texts[name] = TextTable()
             values[name] = np.array([table.code(text) if text else np.nan for text in raw], np.float64)
         else:
-            values[name] = _numbers(raw, path, column)
-    for column in others:
-        if column not in position:
-            raise RecordingError(f"{path}: has no column '{column}'; there are {', '.join(position)}")
+            values[name] = found.converted(_numbers(raw, path, found.column))
     return Recording(
         path=str(path),
         asset=asset,
-        time=_times(columns[position[time_column]], path, time_column),
+        time=_times(columns[position[time_column]], path, time_column, zone),
         values=values,
         texts=texts,
         others={column: _numbers(columns[position[column]], path, column) for column in others},
@@ -155,17 +203,39 @@ def _numbers(cells: Sequence[str], path: Path, column: str) -> NDArray[np.float6
     return numbers
 
 
-def _times(cells: Sequence[str], path: Path, column: str) -> NDArray[np.int64]:
+def _times(cells: Sequence[str], path: Path | str, column: str, zone: ZoneInfo | None) -> NDArray[np.int64]:
     times = np.empty(len(cells), np.int64)
     for index, cell in enumerate(cells):
         text = cell.strip().replace(" ", "T")
         try:
-            # the wire's form first; what plants export without a zone is UTC
+            # the wire's form first
             zoned = text[-1:] in "Zz" or "+" in text or text.count("-") > 2
-            times[index] = parse_time(text) if zoned else parse_time(_full(text) + "Z")
-        except ValueError:
-            raise RecordingError(f"{path}: row {index + 2}, column '{column}': '{cell}' is not a time") from None
+            if zoned or zone is None:
+                times[index] = parse_time(text if zoned else _full(text) + "Z")
+            else:
+                times[index] = _of_wall(datetime.fromisoformat(text), zone, int(times[index - 1]) if index else 0)
+        except ValueError as error:
+            why = f" ({error})" if isinstance(error, _NoSuchTime) else ""
+            raise RecordingError(f"{path}: row {index + 2}, column '{column}': '{cell}' is not a time{why}") from None
     return times
+
+
+class _NoSuchTime(ValueError):
+    pass
+
+
+def _of_wall(moment: datetime, zone: ZoneInfo, before: int) -> int:
+    """ns UTC of a clock on the wall; the hour that comes twice in autumn is the second where the first would go back."""
+    time = moment.replace(tzinfo=zone)
+    if time.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != moment:
+        raise _NoSuchTime(f"clocks of {zone} skip it")
+    found = _nanoseconds(time)
+    return found if found > before else _nanoseconds(time.replace(fold=1))
+
+
+def _nanoseconds(time: datetime) -> int:
+    since = time - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000
 
 
 def _full(text: str) -> str:

@@ -1,14 +1,16 @@
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from edge.contracts.errors import RecordingError
 from edge.contracts.plant import Plant
 from edge.formats.json_message import format_time
 from edge.formats.recording import Recording, write_csv
 from edge.pipeline import OnnxModel, grid_values, regular_grid
-from models.dataset import healthy_data, read_recording, scored_windows, select
+from models.dataset import from_frame, healthy_data, read_recording, scored_windows, select
 from models.evaluate import replay
 from models.export import write
 from models.settings import Settings
@@ -28,6 +30,41 @@ def test_csv_and_parquet_give_the_same_file(recording: Recording, plant: Plant, 
     as_table(recording).to_parquet(tmp_path / "pump.parquet")
     csv, parquet = (read_recording(tmp_path / name, plant, "pump") for name in ("pump.csv", "pump.parquet"))
     assert train(csv, plant, Settings()).content == train(parquet, plant, Settings()).content
+
+
+def test_a_table_gives_the_same_recording_and_stays_as_it_is(recording: Recording, plant: Plant) -> None:
+    table = as_table(recording)
+    indexed = table.set_index("time").rename_axis(None).rename(columns={"pressure": "pressure [kPa]"})
+    indexed["pressure [kPa]"] *= 100.0
+    before = indexed.copy()
+    for given in (table, indexed):
+        found = from_frame(given, plant, "pump")
+        assert found.time.tolist() == recording.time.tolist()
+        for name in NAMES:
+            np.testing.assert_allclose(found.values[name], recording.values[name], rtol=1e-12)
+    pd.testing.assert_frame_equal(indexed, before)
+    with pytest.raises(RecordingError, match=r"DataFrame: column 'flow \[kg\]' is in kg, which is no m3/h; .* m3/s, l/min"):
+        from_frame(table.rename(columns={"flow": "flow [kg]"}), plant, "pump")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_times_of_a_wall_are_read_by_their_zone(plant: Plant, tmp_path: Path, kind: str) -> None:
+    """In the night in which clocks go back an hour comes twice; in that in which they go forward one is missing."""
+    zone = ZoneInfo("Europe/Stockholm")
+    instants = pd.date_range("2026-10-25T00:30Z", periods=6, freq="20min")
+    wall = instants.tz_convert(zone).tz_localize(None)
+    assert not wall.is_unique
+
+    def read(times: pd.DatetimeIndex) -> Recording:
+        table = pd.DataFrame({"time": times, "speed": 1.0})
+        table.to_csv(tmp_path / "pump.csv", index=False)
+        table.to_parquet(tmp_path / "pump.parquet")
+        return read_recording(tmp_path / f"pump.{kind}", plant, "pump", zone=zone)
+
+    assert pd.to_datetime(read(wall).time, utc=True).tolist() == instants.tolist()
+    assert pd.to_datetime(read(instants).time, utc=True).tolist() == instants.tolist()
+    with pytest.raises(RecordingError, match="02:30"):
+        read(pd.DatetimeIndex(["2026-03-29T02:30"]))
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
