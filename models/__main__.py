@@ -213,7 +213,7 @@ def _benchmark(options: argparse.Namespace) -> None:
 
         plant = load_plant(options.plant, os.environ)
         settings = Settings(family=options.family, features=options.features, n_samples=options.window)
-        print(table(settings, *skab(options.folder, plant, options.asset, settings, step)))
+        print(table(settings, skab(options.folder, plant, options.asset, settings, step)))
     else:
         with threadpool_limits(limits=1):
             print(PROTOCOLS[options.protocol](options.folder, step))

@@ -111,6 +111,64 @@ def vus_pr(label: NDArray[np.float64], score: NDArray[np.float64], longest: int,
     return float(np.mean(areas))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePoints:
+    """Alerts counted against change points after the Numenta Anomaly Benchmark, standard profile; several can be added.
+
+    Each change point opens a window of time behind it. The first alert within it earns up to 1, the more the sooner; a window
+    without one costs 1; every alert outside all windows costs up to 0.11, the less the sooner it follows one. Source: A. Lavin,
+    S. Ahmad: Evaluating real-time anomaly detection algorithms, the Numenta Anomaly Benchmark. ICMLA 2015.
+
+    >>> found = ChangePoints.of(np.array([100.0, 500.0]), np.array([100.0, 300.0]), window=60.0)
+    >>> found.found, found.missed, found.false, round(found.score, 1)
+    (1, 1, 1, 47.2)
+    """
+
+    points: float = 0.0
+    found: int = 0
+    missed: int = 0
+    false: int = 0
+
+    @classmethod
+    def of(cls, changes: NDArray[np.float64], alerts: NDArray[np.float64], window: float) -> "ChangePoints":
+        """changes: (n,) in order, alerts: (m,), and the window's length, all in one unit of time."""
+        points, found, outside = 0.0, 0, np.ones(len(alerts), np.bool_)
+        for change in changes:
+            within = (alerts >= change) & (alerts <= change + window)
+            outside &= ~within
+            found += bool(within.any())
+            points += _earned((alerts[within].min() - change) / window - 1) / _earned(-1.0) if within.any() else -1.0
+        for alert in alerts[outside]:
+            before = changes[changes < alert]
+            late = (alert - before[-1]) / window - 1 if len(before) else np.inf
+            points += FALSE_ALERT * float(_earned(min(late, NEVER_EARNED)))
+        return cls(points=points, found=found, missed=len(changes) - found, false=int(outside.sum()))
+
+    def __add__(self, other: "ChangePoints") -> "ChangePoints":
+        return ChangePoints(
+            points=self.points + other.points,
+            found=self.found + other.found,
+            missed=self.missed + other.missed,
+            false=self.false + other.false,
+        )
+
+    @property
+    def score(self) -> float:
+        """100 for all found at once and nothing else, 0 for never an alert; far below it for too many."""
+        number = self.found + self.missed
+        return _ratio(100 * (self.points + number), 2 * number) if number else float("nan")
+
+
+FALSE_ALERT = 0.11
+# window lengths behind a window's end, from where an alert has nothing to do with it
+NEVER_EARNED = 3.0
+
+
+def _earned(position: float) -> float:
+    """From -1 at the window's begin (about 1) over 0 at its end (0) to the far right (-1)."""
+    return float(2.0 / (1.0 + np.exp(5.0 * position)) - 1.0)
+
+
 def _buffered(
     anomalous: NDArray[np.bool_], starts: NDArray[np.int64], stops: NDArray[np.int64], buffer: int
 ) -> NDArray[np.float64]:
@@ -126,7 +184,7 @@ def _buffered(
     return soft
 
 
-def _ratio(part: int, whole: int) -> float:
+def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else float("nan")
 
 

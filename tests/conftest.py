@@ -1,6 +1,7 @@
 """Real parts for all tests: free ports, a mosquitto that can be stopped and started, and the demo plant on both."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -67,6 +68,15 @@ class Mosquitto:
                     said = (self._folder / "mosquitto.log").read_text()
                     raise RuntimeError(f"mosquitto does not listen on port {self.port}:\n{said}") from None
                 time.sleep(0.02)
+
+    def pause(self) -> None:
+        """Make it silent, with its connections open."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """Kill it, without a good-bye to its clients."""
