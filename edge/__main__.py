@@ -1,4 +1,4 @@
-"""`python -m edge run|check`: the edge of a plant."""
+"""`python -m edge run|check|recordings`: the edge of a plant."""
 
 import argparse
 import asyncio
@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 from edge import __version__
@@ -25,6 +26,8 @@ def main() -> int:
     checking = verbs.add_parser("check", help="try every source, node and topic, and say what is wrong")
     checking.add_argument("plant", type=Path, help="the plant file")
     checking.add_argument("--listen", type=float, default=10.0, metavar="S", help="how long to listen to topics [s]")
+    recordings = verbs.add_parser("recordings", help="make Parquet of what was recorded, and list it")
+    recordings.add_argument("--plant", type=Path, required=True, help="the plant file")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     # it tells every step at this level; the edge says itself what matters
@@ -35,12 +38,25 @@ def main() -> int:
         if arguments.verb == "check":
             logging.getLogger("edge").setLevel(logging.ERROR)
             return _check(plant, home, arguments.listen)
+        if arguments.verb == "recordings":
+            return _recordings(plant, home / "edge" / "recordings")
         asyncio.run(_run(plant, home))
     except KullagerError as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    return 0
+
+
+def _recordings(plant: Plant, folder: Path) -> int:
+    from edge.recordings import recorded, tidy
+
+    tidy(folder, plant.edge.recording, time.time())
+    days = recorded(folder)
+    for found in days:
+        print(f"{found.asset:<24}{found.day}{found.rows:>14,} samples{found.n_bytes / 1e6:>10.1f} MB")
+    print(f"{folder}: {sum(found.rows for found in days):,} samples, {sum(found.n_bytes for found in days) / 1e6:.1f} MB")
     return 0
 
 

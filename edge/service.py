@@ -7,6 +7,7 @@ sinks close. The pipeline runs in the event loop's thread: it never waits.
 import asyncio
 import contextlib
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Coroutine, Mapping
@@ -29,6 +30,7 @@ from edge.data_acquisition.stream_clock import StreamClock
 from edge.journal import Journal, JournalError
 from edge.pipeline import OnnxModel, Pipeline, load_models
 from edge.publisher import Publisher
+from edge.recorder import Recorder, left_open
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +64,9 @@ class EdgeService:
         self._unwritten: deque[Assessment | Alarm] = deque()
         self._journal_problem: str | None = None
         self._lost = 0
+        texts = {entry.index: self._pipeline.texts[entry.index] for entry in plant.signal_table if entry.is_text}
+        self._recorder = Recorder(home / "edge" / "recordings", plant.edge.recording, plant.signal_table, texts)
+        self._tidying: asyncio.subprocess.Process | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve. Raises `JournalError` where the journal cannot be opened."""
@@ -77,6 +82,8 @@ class EdgeService:
                 self._alarm_command,
                 self._status(online=False),
             )
+            left_open(self._recorder.folder)
+            await self._tidy_recordings()
             async with asyncio.TaskGroup() as sinks:
                 publishing = sinks.create_task(self._publisher.run(), name="publisher")
                 async with asyncio.TaskGroup() as sources:
@@ -87,6 +94,11 @@ class EdgeService:
                         task.cancel()
                 self._step()
                 self._save_state()
+                self._recorder.write(time.time())
+                self._recorder.close()
+                if self._tidying is not None and self._tidying.returncode is None:
+                    # the next start goes on with it
+                    self._tidying.terminate()
                 self._publisher.publish_status(self._status(online=False))
                 # the journal has what the broker does not acknowledge in time
                 with contextlib.suppress(TimeoutError):
@@ -139,6 +151,8 @@ class EdgeService:
                 next_housekeeping = now + 1.0
                 self._journal.set_published(self._publisher.published)
                 self._journal.trim(time.time())
+                if self._recorder.write(time.time()):
+                    await self._tidy_recordings()
             if now >= next_state:
                 next_state = now + STATE_S
                 self._save_state()
@@ -148,6 +162,7 @@ class EdgeService:
             # it tells of the past, and does not move the time on
             self._pipeline.feed_waveform(brought.batch)
             return
+        self._recorder.add(brought.batch)
         newest = int(brought.batch.time.max())
         if self._clock.heard(brought.source, newest, time.monotonic()):
             logger.warning("source '%s': its clock has been set back; windows begin anew", brought.source)
@@ -213,6 +228,7 @@ class EdgeService:
                 trimmed_before=journal.trimmed_before,
                 problem=self._journal_problem,
             ),
+            recording=self._recorder.status,
             refused=dict(self._pipeline.counts),
         )
 
@@ -226,6 +242,15 @@ class EdgeService:
             name: _model_status(self._models.get(name), assets, self._model_problems.get(name) or failing.get(name))
             for name, assets in users.items()
         }
+
+    async def _tidy_recordings(self) -> None:
+        """Begin to make Parquet of closed logs, in a process of its own; one at a time."""
+        settings = self._plant.edge.recording
+        if settings.max_gb > 0 and (self._tidying is None or self._tidying.returncode is not None):
+            arguments = (self._recorder.folder, settings.keep_days, settings.max_gb)
+            self._tidying = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "edge.recordings", *map(str, arguments), stdin=asyncio.subprocess.DEVNULL
+            )
 
     def _restore(self) -> None:
         """Go on where the last run ended: windows, trends, alarms."""

@@ -49,17 +49,24 @@ class HealthyData:
 def read_recording(
     path: Path | str, plant: Plant, asset: str, others: Sequence[str] = (), zone: ZoneInfo | None = None
 ) -> Recording:
-    """A recording of `asset` from CSV, or from Parquet where the name ends in .parquet or .pq.
+    """A recording of `asset` from CSV, from Parquet where the name ends in .parquet or .pq, or from an edge's own folder.
 
     Times without a zone are those of a clock on the wall of `zone`, UTC where none is given.
 
     Raises `RecordingError` that names the file and the column or row.
     """
     path = Path(path)
-    if path.suffix.lower() not in (".parquet", ".pq"):
+    edges_own = path.is_dir()
+    if not edges_own and path.suffix.lower() not in (".parquet", ".pq"):
         return read_csv(path, plant, asset, others, zone)
     try:
-        table = pd.read_parquet(path)
+        table = pd.read_parquet(
+            path,
+            engine="pyarrow",
+            # of a folder of many machines the one
+            filters=[("asset", "=", asset)] if edges_own and not path.name.startswith("asset=") else None,
+            page_checksum_verification=True,
+        )
     except (OSError, ValueError) as error:
         raise RecordingError(f"{path}: cannot be read as Parquet: {error}") from None
     return from_frame(table, plant, asset, others, zone, path=path)
@@ -95,6 +102,8 @@ def from_frame(
     time_column = next((name for name in table.columns if str(name).lower() in TIME_COLUMNS), None)
     if time_column is None:
         raise RecordingError(f"{path}: has no time column; one should be named {', '.join(TIME_COLUMNS)}")
+    if {"signal", "value", "text", "quality"} <= set(map(str, table.columns)):
+        return _of_samples(table, _times(table[time_column], path, zone), plant, asset, path)
     values: dict[str, NDArray[np.float64]] = {}
     texts: dict[str, TextTable] = {}
     for name, found in find_columns([str(name) for name in table.columns], plant.assets[asset], asset, path, others).items():
@@ -113,6 +122,33 @@ def from_frame(
         texts=texts,
         others={column: _numbers(table[column], path) for column in others},
     )
+
+
+def _of_samples(table: pd.DataFrame, time: NDArray[np.int64], plant: Plant, asset: str, path: Path | str) -> Recording:
+    """Samples as the edge records them, one a row; where one instant has several of a signal, the last one counts."""
+    instants, row = np.unique(time, return_inverse=True)
+    values, texts, bad = {}, {}, {}
+    signal = table["signal"].astype(str).to_numpy()
+    is_bad = (table["quality"].astype(str) == "bad").to_numpy()
+    for name in plant.assets[asset].signals:
+        of_it = np.flatnonzero(signal == name)
+        if not len(of_it):
+            continue
+        column = np.full(len(instants), np.nan)
+        if name in plant.assets[asset].context:
+            coder = texts[name] = TextTable()
+            cells = table["text"].iloc[of_it].tolist()
+            column[row[of_it]] = [np.nan if pd.isna(cell) else coder.code(str(cell)) for cell in cells]
+        else:
+            column[row[of_it]] = _numbers(table["value"].iloc[of_it], path)
+        was_bad = np.zeros(len(instants), np.bool_)
+        was_bad[row[of_it]] = is_bad[of_it]
+        if was_bad.any():
+            column[was_bad], bad[name] = np.nan, was_bad
+        values[name] = column
+    if not values:
+        raise RecordingError(f"{path}: has no samples of the plant file's signals of '{asset}'")
+    return Recording(path=str(path), asset=asset, time=instants, values=values, texts=texts, bad=bad)
 
 
 def select(recording: Recording, rows: slice | None = None, first: int | None = None, last: int | None = None) -> Recording:
@@ -154,7 +190,7 @@ def healthy_data(
         if name not in asset.context and name not in without and not signal.counter
     ]
     check(recording, names)
-    if all(signal.resample == "last" for signal in asset.signals.values()):
+    if not recording.bad and all(signal.resample == "last" for signal in asset.signals.values()):
         grid = regular_grid(plant, recording.asset, recording.time, recording.values, n_samples)
     else:
         rows_per_batch = 256

@@ -56,12 +56,22 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingSettings:
+    """How long raw samples are kept at the edge, and how much of them at most; `max_gb = 0` keeps none."""
+
+    __pydantic_config__ = _STRICT
+    keep_days: Positive = 30.0
+    max_gb: NotNegative = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeSettings:
     """`results` names the MQTT source whose broker takes the results; with one MQTT source it may be left out."""
 
     __pydantic_config__ = _STRICT
     id: Identifier
     results: Identifier | None = None
+    recording: RecordingSettings = RecordingSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

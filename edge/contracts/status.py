@@ -50,6 +50,15 @@ class JournalStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStatus:
+    """Samples written down since the edge began, those that could not be (`lost`), and why not."""
+
+    samples: int = 0
+    lost: int = 0
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeStatus:
     """`refused` counts, by reason (late, duplicate), samples that no instant could use."""
 
@@ -60,4 +69,5 @@ class EdgeStatus:
     sources: dict[str, SourceStatus] = field(default_factory=dict)
     models: dict[str, ModelStatus] = field(default_factory=dict)
     journal: JournalStatus | None = None
+    recording: RecordingStatus | None = None
     refused: dict[str, int] = field(default_factory=dict)

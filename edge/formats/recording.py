@@ -31,6 +31,7 @@ class Recording:
     values:  for each signal (n_rows,) float64, NaN where the cell is empty: no sample there
     texts:   for each text signal the table its values index
     others:  (n_rows,) float64 for each further column that was asked for, such as labels
+    bad:     for each signal that had any (n_rows,) bool, where a sample of bad quality came: its value is NaN
     """
 
     path: str
@@ -39,6 +40,7 @@ class Recording:
     values: dict[str, NDArray[np.float64]]
     texts: dict[str, TextTable] = field(default_factory=dict)
     others: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    bad: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -53,6 +55,7 @@ class Recording:
             values={name: column[part] for name, column in self.values.items()},
             texts=self.texts,
             others={name: column[part] for name, column in self.others.items()},
+            bad={name: column[part] for name, column in self.bad.items()},
         )
 
     def coded(self, tables: Mapping[str, TextTable]) -> "Recording":
@@ -68,15 +71,20 @@ class Recording:
 
     def batches(self, plant: Plant, rows_per_batch: int = 256) -> Iterator[SampleBatch]:
         """All samples as batches; within a batch row by row, and nothing for empty cells."""
-        names = list(self.values)
+        names, none = list(self.values), np.zeros(len(self), np.bool_)
         signal = np.array([plant.signal_index[self.asset, name] for name in names], np.int32)
         for start in range(0, len(self), rows_per_batch):
-            block = np.column_stack([self.values[name][start : start + rows_per_batch] for name in names])
-            time = np.repeat(self.time[start : start + rows_per_batch], len(names))
-            value = block.ravel()
-            there = ~np.isnan(value)
-            quality = np.full(int(there.sum()), Quality.GOOD, np.uint8)
-            yield SampleBatch(signal=np.tile(signal, len(block))[there], time=time[there], value=value[there], quality=quality)
+            rows = slice(start, start + rows_per_batch)
+            value = np.column_stack([self.values[name][rows] for name in names]).ravel()
+            bad = np.column_stack([self.bad.get(name, none)[rows] for name in names]).ravel()
+            there = ~np.isnan(value) | bad
+            time = np.repeat(self.time[rows], len(names))
+            yield SampleBatch(
+                signal=np.tile(signal, len(value) // len(names))[there],
+                time=time[there],
+                value=value[there],
+                quality=np.where(bad[there], Quality.BAD, Quality.GOOD).astype(np.uint8),
+            )
 
 
 @dataclass(frozen=True, slots=True)

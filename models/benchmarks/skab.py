@@ -112,7 +112,7 @@ def table(settings: Settings, found: Found) -> str:
         change(f"{settings.family}, slopes of windows", found.changes),
         change("an alert every minute (floor)", found.metronome),
         f"published, over all 34 files:    {PUBLISHED_CHANGES}",
-        "The floor stands above all: change points lie about a minute apart, and a false alert costs a ninth of a missed change.",
+        "The floor stands above all: change points lie a minute apart, and a false alert costs a ninth of a missed change.",
         "An alert every minute tells nobody anything, so this score should decide nothing.",
     ]
     return "\n".join(lines)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -6,10 +7,12 @@ import pandas as pd
 import pytest
 
 from edge.contracts.errors import RecordingError
-from edge.contracts.plant import Plant
+from edge.contracts.plant import Plant, RecordingSettings
 from edge.formats.json_message import format_time
 from edge.formats.recording import Recording, write_csv
 from edge.pipeline import OnnxModel, grid_values, regular_grid
+from edge.recorder import Recorder
+from edge.recordings import tidy
 from models.dataset import from_frame, healthy_data, read_recording, scored_windows, select
 from models.evaluate import replay
 from models.export import write
@@ -45,6 +48,39 @@ def test_a_table_gives_the_same_recording_and_stays_as_it_is(recording: Recordin
     pd.testing.assert_frame_equal(indexed, before)
     with pytest.raises(RecordingError, match=r"DataFrame: column 'flow \[kg\]' is in kg, which is no m3/h; .* m3/s, l/min"):
         from_frame(table.rename(columns={"flow": "flow [kg]"}), plant, "pump")
+
+
+def test_what_the_edge_recorded_gives_the_same_model(recording: Recording, plant: Plant, tmp_path: Path) -> None:
+    def recorded(given: Recording, folder: Path) -> Recording:
+        texts = {plant.signal_index["pump", "recipe"]: given.texts["recipe"]}
+        recorder = Recorder(folder, RecordingSettings(), plant.signal_table, texts)
+        for batch in given.batches(plant, 7):
+            recorder.add(batch)
+            recorder.write(0.0)
+        recorder.close()
+        tidy(folder, RecordingSettings(), START / 1e9)
+        return read_recording(folder, plant, "pump")
+
+    write_csv(tmp_path / "pump.csv", recording)
+    found = recorded(recording, tmp_path / "recordings")
+    assert found.texts["recipe"].texts == ("shaft-80",)
+    assert (
+        train(found, plant, Settings()).content
+        == train(read_recording(tmp_path / "pump.csv", plant, "pump"), plant, Settings()).content
+    )
+    machine = read_recording(tmp_path / "recordings" / "asset=pump", plant, "pump")
+    assert machine.time.tolist() == found.time.tolist()
+    # what was bad is bad, and not as if it had not come
+    bad = np.zeros(len(recording), np.bool_)
+    bad[100:200] = True
+    flow = np.where(bad, np.nan, recording.values["flow"])
+    given = replace(recording, values=recording.values | {"flow": flow}, bad={"flow": bad})
+    kept = recorded(given, tmp_path / "bad")
+    assert kept.bad["flow"].tolist() == bad.tolist()
+    windows = [len(healthy_data(each, plant, n_samples=30, min_coverage=0.5).windows) for each in (kept, found)]
+    assert windows[1] - windows[0] == 100
+    with pytest.raises(RecordingError, match="the plant has no asset 'rig'"):
+        read_recording(tmp_path / "recordings", plant, "rig")
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])

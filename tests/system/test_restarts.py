@@ -1,5 +1,6 @@
 """Each process is killed in turn: the others go on, nothing is lost, nothing counts twice, and the page recovers."""
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -65,12 +66,25 @@ def test_each_process_may_die_and_come_back(running: tuple[Site, dict[str, Proce
     assert numbers[: journal["contiguous"]] == list(range(1, journal["contiguous"] + 1))
     times = [item["time"] for item in items]
     assert len(times) == len(set(times)), "an instant was assessed twice"
+    recording = site.edge_status()["recording"]
+    assert (recording["lost"], recording["problem"]) == (0, None)
     assert [process.stop() for process in processes.values()] == [0, 0, 0]
+    _all_was_recorded(site, [item["time"] for item in items if item["score"] is not None])
 
 
 def _scores_move(site: Site) -> None:
     before = site.latest(PUMP).get("time", "")
     wait_for("scores go on", lambda: site.latest(PUMP).get("time", "") > before and site.latest(PUMP).get("score") is not None)
+
+
+def _all_was_recorded(site: Site, scored: list[str]) -> None:
+    """What was scored can be trained on, but for the second in which the edge was killed."""
+    site.run("edge", "recordings")
+    samples = pd.read_parquet(site.home / "edge" / "recordings" / f"asset={PUMP}")
+    assert set(samples["quality"]) <= {"good", "uncertain", "bad"}
+    seconds = samples.loc[samples["signal"] == "speed", "time"].dt.ceil("s")
+    missing = set(pd.to_datetime(scored)) - set(seconds)
+    assert len(missing) <= 2, sorted(missing)
 
 
 def _page_moves(page: Page, site: Site) -> None:
