@@ -21,7 +21,7 @@ from edge.contracts.plant import Plant
 from edge.contracts.plant_file import load_plant
 from edge.contracts.sample_batch import SampleBatch
 from models.arguments import parser
-from models.settings import Settings
+from models.settings import Settings, UnfitSettings
 
 if TYPE_CHECKING:
     from edge.formats.recording import Recording
@@ -55,6 +55,7 @@ def _train(options: argparse.Namespace) -> None:
     from models.card_page import page
     from models.dataset import read_recording, select
     from models.export import write
+    from models.fleet import joined
     from models.labels import read_labels
     from models.training import train
 
@@ -66,15 +67,23 @@ def _train(options: argparse.Namespace) -> None:
         operating=options.operating,
         horizon_h=options.horizon,
     )
-    logger.info("reading %s", options.data)
-    recording = read_recording(options.data, plant, options.asset, zone=options.time_zone)
-    labels = read_labels(options.labels, options.asset) if options.labels else None
+    assets = [options.asset, *options.also]
+    if options.also and options.waveform:
+        raise UnfitSettings("--waveform gives blocks of one machine: leave out --also, or --waveform")
+    recordings = []
+    for asset in assets:
+        logger.info("reading '%s' from %s", asset, options.data)
+        recording = read_recording(options.data, plant, asset, zone=options.time_zone)
+        recordings.append(select(recording, options.rows, options.first, options.last))
+    labels = None
+    if options.labels:
+        labels = [read_labels(options.labels, asset, may_be_silent=bool(options.also)) for asset in assets]
     path = options.out or _default_path(plant, options.asset)
-    healthy = select(recording, options.rows, options.first, options.last)
+    machines = joined(recordings, labels, plant, settings)
     if options.auto:
-        settings = _chosen(healthy, plant, settings, labels)
+        settings = _chosen(machines.recording, plant, settings, machines.labels)
     trained = train(
-        healthy, plant, settings, labels, _waveforms(options, plant), watch=_progress, step=lambda what: logger.info("%s", what)
+        machines, plant, settings, None, _waveforms(options, plant), watch=_progress, step=lambda what: logger.info("%s", what)
     )
     latency = _put(path, trained.content)
     words = card(trained, options.asset, latency)

@@ -44,6 +44,13 @@ def parser() -> argparse.ArgumentParser:
 
     one = verbs.add_parser("train", help="train a detector on a healthy recording")
     _add_healthy(one)
+    one.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="ASSET",
+        help="a further machine of the same kind in the recording, for one model of them all; repeatable",
+    )
     _add_waveform(one)
     one.add_argument("--labels", type=Path, metavar="CSV", help="what was the case when; see models/README.md")
     one.add_argument(

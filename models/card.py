@@ -61,7 +61,8 @@ A detector of unusual behaviour for machines of class `{spec.asset_class}`, trai
 
 ## Trained on
 
-{on.rows} rows from {on.first} to {on.last}, which gave {len(trained.data.windows)} windows of {window_s:g} s.
+{on.rows} rows{_machines(trained)} from {on.first} to {on.last}, which gave {len(trained.data.windows)} windows of
+{window_s:g} s.
 Content (SHA-256): `{on.sha256}`
 
 | signal | unit | normal (1 to 99 %) | band round the expected value (99 %) |
@@ -181,6 +182,11 @@ held {figures["rul_coverage"]:.0%} of the time. What is farther off than {figure
 
 <!-- life -->
 """
+
+
+def _machines(trained: TrainedModel) -> str:
+    machines = trained.spec.figures["machines"]
+    return f" of {', '.join(machines)}" if len(machines) > 1 else ""
 
 
 def _modes(trained: TrainedModel) -> str:

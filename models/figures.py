@@ -121,7 +121,7 @@ class ChangePoints:
 
     >>> found = ChangePoints.of(np.array([100.0, 500.0]), np.array([100.0, 300.0]), window=60.0)
     >>> found.found, found.missed, found.false, round(found.score, 1)
-    (1, 1, 1, 47.2)
+    (1, 1, 1, 47.3)
     """
 
     points: float = 0.0

@@ -56,10 +56,11 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """The periods of one asset, in order of time."""
+    """The periods of one asset, in order of time; `begins` [ns UTC] is where each of several put end to end begins."""
 
     path: str
     periods: tuple[Period, ...]
+    begins: tuple[int, ...] = ()
 
     def of(self, condition: Condition) -> tuple[Period, ...]:
         return tuple(period for period in self.periods if period.condition is condition)
@@ -75,6 +76,10 @@ class Labels:
         for number, period in enumerate(self.of(condition)):
             found[(first >= period.first) & (last <= period.last)] = number
         return found
+
+    def machine_at(self, time: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n,) the number of the machine that each time belongs to."""
+        return np.searchsorted(np.array(self.begins, np.int64), time, "right")
 
     def healthy(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(n,) which spans of time are healthy from end to end."""
@@ -97,8 +102,8 @@ class Labels:
                 )
 
 
-def read_labels(path: Path | str, asset: str) -> Labels:
-    """The labels of one asset. Raises `LabelError` that names the file and the row."""
+def read_labels(path: Path | str, asset: str, *, may_be_silent: bool = False) -> Labels:
+    """The labels of one asset, none where it `may_be_silent`. Raises `LabelError` that names the file and the row."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -116,7 +121,7 @@ def read_labels(path: Path | str, asset: str) -> Labels:
         cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
         if cells["asset"] in ("", asset):
             periods.append(_period(f"{path}: row {number}", cells))
-    if not periods:
+    if not periods and not may_be_silent:
         raise LabelError(f"{path}: says nothing of '{asset}'")
     periods.sort(key=lambda period: (period.first, period.last))
     _check_overlaps(str(path), periods)

@@ -138,6 +138,8 @@ def remaining_life(
     # a window that begins in the life before would teach how that one ended
     begun = np.searchsorted(failures, time - (windows.n_samples - 1) * period_ns, "left")
     ended = np.flatnonzero((life < len(failures)) & (begun == life))
+    # nor does a machine that did not fail end with the failure of another
+    ended = ended[labels.machine_at(time[ended]) == labels.machine_at(failures[life[ended]])]
     n_lives = len(np.unique(life[ended]))
     if n_lives < 2:
         raise RecordingError(

@@ -1,7 +1,7 @@
 """From a healthy recording to a model file: windows, features, calibration, fit, export, proof."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from edge.contracts.model_spec import ModelSpec, ModelWaveform
 from edge.contracts.plant import AlarmSettings, Asset, Plant
+from edge.formats.json_message import format_time
 from edge.formats.recording import Recording
 from edge.formats.waveform_recording import WaveformRecording
 from models.calibrate import N_BLOCKS, Calibration, calibrate
@@ -18,6 +19,7 @@ from models.detectors import FAMILIES, Detector, ForwardDetector
 from models.detectors.base import Modes, Samples, stride_of
 from models.export import Parity, check_additions, check_parity, graph, with_metadata
 from models.features import FeatureGraph
+from models.fleet import Fleet, joined
 from models.labels import Condition, Labels
 from models.operating import OperatingRegion
 from models.settings import Settings, UnfitSettings
@@ -52,7 +54,7 @@ class TrainedModel:
 
 
 def train(
-    recording: Recording,
+    recording: Recording | Fleet,
     plant: Plant,
     settings: Settings,
     labels: Labels | None = None,
@@ -63,9 +65,12 @@ def train(
 ) -> TrainedModel:
     """Train a detector on a recording that is healthy from end to end, or on what `labels` say is healthy.
 
+    Several machines come as a `Fleet`, which has labels of its own.
     Labelled faults teach which one it is, labelled failures how long the machine will last. `watch` and `step` show
     progress. The same recording and settings give the same bytes on one machine.
     """
+    fleet = recording if isinstance(recording, Fleet) else joined([recording], [labels] if labels else None, plant, settings)
+    recording, labels = fleet.recording, fleet.labels
     # sums in another order have other last bits, and the bytes of the file would depend on the number of cores
     with threadpool_limits(limits=1):
         step("grid and windows")
@@ -79,6 +84,8 @@ def train(
             waveforms=waveforms,
             watch=watch,
         )
+        true_ends = replace(data.trained_on, first=format_time(fleet.first), last=format_time(fleet.last))
+        data = replace(data, trained_on=true_ends)
         step("features")
         asset = plant.assets[recording.asset]
         columns = [signal.name for signal in data.signals]
@@ -102,6 +109,7 @@ def train(
                 "family": settings.family,
                 "features": list(features.kinds),
                 "operating": list(settings.operating),
+                "machines": list(fleet.assets),
                 **{name: figure for addition in additions for name, figure in addition.figures.items()},
             },
             faults=tuple(fault for addition in additions for fault in addition.faults),
