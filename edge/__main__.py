@@ -1,4 +1,4 @@
-"""`python -m edge run|check|recordings`: the edge of a plant."""
+"""`python -m edge run|check|recordings|trust`: the edge of a plant."""
 
 import argparse
 import asyncio
@@ -14,6 +14,7 @@ from edge.check import check
 from edge.contracts.errors import KullagerError
 from edge.contracts.plant import Plant
 from edge.contracts.plant_file import load_plant
+from edge.data_acquisition.opcua_security import Certificates, certificate_folder
 from edge.service import EdgeService
 
 
@@ -28,12 +29,18 @@ def main() -> int:
     checking.add_argument("--listen", type=float, default=10.0, metavar="S", help="how long to listen to topics [s]")
     recordings = verbs.add_parser("recordings", help="make Parquet of what was recorded, and list it")
     recordings.add_argument("--plant", type=Path, required=True, help="the plant file")
+    trusting = verbs.add_parser("trust", help="trust the certificate of an OPC UA server that was refused")
+    trusting.add_argument("fingerprint", help="the begin of its SHA-256, as the refusal tells it")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     # it tells every step at this level; the edge says itself what matters
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
     home = Path(os.environ.get("KULLAGER_HOME", ".kullager"))
     try:
+        if arguments.verb == "trust":
+            certificate = Certificates(certificate_folder(home)).trust(arguments.fingerprint)
+            print(f"'{certificate.subject.rfc4514_string()}' is trusted; an edge that runs connects by itself")
+            return 0
         plant = load_plant(arguments.plant, os.environ)
         if arguments.verb == "check":
             logging.getLogger("edge").setLevel(logging.ERROR)

@@ -5,16 +5,19 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from asyncua import ua
+from asyncua import Client, ua
+from cryptography import x509
 
 from edge.contracts.errors import ConnectionRefused, MessageError
 from edge.contracts.plant import MqttSource, OpcuaSource, Plant, SignalEntry
 from edge.contracts.plant_file import source_password
 from edge.contracts.sample_batch import TextTable
 from edge.data_acquisition.opcua import CONNECTION_ERRORS, connected, describe, resolve, status_words
+from edge.data_acquisition.opcua_security import Credentials, opcua_credentials
 from edge.data_acquisition.opcua_values import sample_batch, to_ns
 from edge.formats.json_message import format_time
 from edge.formats.signal_json import SignalTopics
@@ -23,6 +26,7 @@ from edge.pipeline import load_models
 
 LISTEN_S: Final = 10.0
 CONNECT_S: Final = 8.0
+ENDS_SOON_DAYS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,8 @@ async def check(plant: Plant, home: Path, environ: Mapping[str, str], listen_s: 
     for name, source in plant.sources.items():
         password = source_password(name, environ)
         if isinstance(source, OpcuaSource):
-            checks.append(_check_opcua(name, source, plant.signals_of(name), texts, password))
+            credentials = opcua_credentials(name, plant, home, environ)
+            checks.append(_check_opcua(name, source, plant.signals_of(name), texts, credentials))
         else:
             checks.append(_check_mqtt(name, source, plant, texts, password, listen_s))
     findings = [finding for part in await asyncio.gather(*checks) for finding in part]
@@ -48,11 +53,15 @@ async def check(plant: Plant, home: Path, environ: Mapping[str, str], listen_s: 
 
 
 async def _check_opcua(
-    name: str, source: OpcuaSource, signals: tuple[SignalEntry, ...], texts: Mapping[int, TextTable], password: str | None
+    name: str,
+    source: OpcuaSource,
+    signals: tuple[SignalEntry, ...],
+    texts: Mapping[int, TextTable],
+    credentials: Credentials,
 ) -> list[Finding]:
     where = f"source '{name}' ({source.url})"
     try:
-        async with asyncio.timeout(CONNECT_S), connected(source, password) as client:
+        async with asyncio.timeout(CONNECT_S), connected(source, credentials) as client:
             nodes = await resolve(client, [row.signal.node or "" for row in signals])
             known = [(row, node) for row, node in zip(signals, nodes, strict=True) if isinstance(node, ua.NodeId)]
             values = await client.uaclient.read_attributes([node for _, node in known], ua.AttributeIds.Value)
@@ -60,7 +69,7 @@ async def _check_opcua(
         return [Finding(False, f"{where}: {error}")]
     except CONNECTION_ERRORS as error:
         return [Finding(False, f"{where}: is not reached: {describe(error)}. Is the server running, and is the address right?")]
-    findings = [Finding(True, f"{where}: connected")]
+    findings = [Finding(True, f"{where}: connected"), *_judge_certificates(where, source, client, credentials)]
     findings += [
         Finding(False, f"{row.asset}.{row.name}: {node}")
         for row, node in zip(signals, nodes, strict=True)
@@ -70,6 +79,21 @@ async def _check_opcua(
     for (row, _), data in zip(known, values, strict=True):
         findings.append(_judge(row, data, texts, now))
     return findings
+
+
+def _judge_certificates(where: str, source: OpcuaSource, client: Client, credentials: Credentials) -> Iterator[Finding]:
+    if source.security == "None":
+        if source.user:
+            yield Finding(False, f"{where}: is not secured, though it asks for a password: set 'security' in the plant file")
+        return
+    now = datetime.now(UTC)
+    for whose, certificate in (
+        ("the server's", x509.load_der_x509_certificate(client.security_policy.peer_certificate)),
+        ("this edge's", credentials.certificates.own().certificate),
+    ):
+        left = (certificate.not_valid_after_utc - now).days
+        ends = f"{whose} certificate is valid for {left} more days, until {certificate.not_valid_after_utc:%Y-%m-%d}"
+        yield Finding(left >= ENDS_SOON_DAYS, f"{where}: secured by {source.security}; {ends}")
 
 
 def _judge(row: SignalEntry, data: ua.DataValue, texts: Mapping[int, TextTable], now: int) -> Finding:

@@ -26,6 +26,7 @@ from edge.contracts.status import EdgeStatus, JournalStatus, ModelStatus
 from edge.data_acquisition.account import SourceAccount
 from edge.data_acquisition.mqtt import MqttAcquisition
 from edge.data_acquisition.opcua import OpcuaAcquisition
+from edge.data_acquisition.opcua_security import opcua_credentials
 from edge.data_acquisition.stream_clock import StreamClock
 from edge.journal import Journal, JournalError
 from edge.pipeline import OnnxModel, Pipeline, load_models
@@ -119,7 +120,8 @@ class EdgeService:
                 account.connected()
                 continue
             if isinstance(source, OpcuaSource):
-                run = OpcuaAcquisition(name, source, (*signals, *waves), texts, account, self._bring, password).run()
+                credentials = opcua_credentials(name, self._plant, self._home, self._environ)
+                run = OpcuaAcquisition(name, source, (*signals, *waves), texts, account, self._bring, credentials).run()
             else:
                 run = MqttAcquisition(name, source, self._plant, texts, account, self._bring, password, waves).run()
             runs.append((name, run))

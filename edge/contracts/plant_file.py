@@ -49,7 +49,7 @@ def load_plant(path: Path | str, environ: Mapping[str, str] | None = None) -> Pl
 
 def source_password(name: str, environ: Mapping[str, str]) -> str | None:
     """The password of a source: from `KULLAGER_SOURCE_<NAME>_PASSWORD`, or from the file `…_PASSWORD_FILE` names."""
-    variable = f"KULLAGER_SOURCE_{_variable(name)}_PASSWORD"
+    variable = source_variable(name, "PASSWORD")
     if (file := environ.get(f"{variable}_FILE")) is not None:
         try:
             return Path(file).read_text(encoding="utf-8").strip()
@@ -58,15 +58,20 @@ def source_password(name: str, environ: Mapping[str, str]) -> str | None:
     return environ.get(variable)
 
 
-def _variable(name: str) -> str:
-    return name.upper().replace("-", "_")
+def source_variable(name: str, key: str) -> str:
+    """The variable of the environment for a key of a source.
+
+    >>> source_variable("hall-1", "PASSWORD")
+    'KULLAGER_SOURCE_HALL_1_PASSWORD'
+    """
+    return f"KULLAGER_SOURCE_{name.upper().replace('-', '_')}_{key}"
 
 
 def _override_sources(document: dict[str, Any], environ: Mapping[str, str]) -> None:
     sources = document.get("sources")
     for name, source in sources.items() if isinstance(sources, dict) else ():
         for key in ("url", "user"):
-            value = environ.get(f"KULLAGER_SOURCE_{_variable(str(name))}_{key.upper()}")
+            value = environ.get(source_variable(str(name), key.upper()))
             if value is not None and isinstance(source, dict):
                 source[key] = value
 

@@ -14,6 +14,7 @@ from edge.contracts.errors import ConnectionRefused
 from edge.contracts.plant import OpcuaSource, SignalEntry, WaveformEntry
 from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_acquisition.account import SourceAccount
+from edge.data_acquisition.opcua_security import Credentials, closed, refusal, secure
 from edge.data_acquisition.opcua_values import sample_batch, waveform_block
 
 logger = logging.getLogger(__name__)
@@ -50,10 +51,10 @@ class OpcuaAcquisition:
         texts: Mapping[int, TextTable],
         account: SourceAccount,
         sink: Sink,
-        password: str | None = None,
+        credentials: Credentials,
     ) -> None:
         self._name, self._source, self._texts = name, source, texts
-        self._account, self._sink, self._password = account, sink, password
+        self._account, self._sink, self._credentials = account, sink, credentials
         # the index in the plant's tables is the client handle of the monitored item
         self._rows = {row.index: row for row in signals}
         self._signals = {row.index: row for row in signals if isinstance(row, SignalEntry)}
@@ -67,7 +68,7 @@ class OpcuaAcquisition:
         waits = back_off()
         while True:
             try:
-                async with connected(self._source, self._password) as client:
+                async with connected(self._source, self._credentials) as client:
                     lost = await self._subscribe(client)
                     waits = back_off()
                     reason = await lost()
@@ -259,21 +260,21 @@ class OpcuaAcquisition:
 
 
 @asynccontextmanager
-async def connected(source: OpcuaSource, password: str | None) -> AsyncIterator[Client]:
-    """A session with a server. Raises `ConnectionRefused` when the server says no."""
-    if source.security != "None":
-        raise ConnectionRefused(f"security '{source.security}' is not served by this version; 'None' is")
+async def connected(source: OpcuaSource, credentials: Credentials) -> AsyncIterator[Client]:
+    """A session with a server. Raises `ConnectionRefused` when one side does not want the other."""
     client = Client(source.url, timeout=REQUEST_TIMEOUT_S)
     client.name = client.description = "kullager edge"
-    client.application_uri = "urn:kullager:edge"
     client.session_timeout = SESSION_TIMEOUT_MS
-    if source.user:
-        client.set_user(source.user)
-        client.set_password(password or "")
+    await secure(client, source, credentials)
     try:
         await client.connect()
     except ua.UaStatusCodeError as error:
-        raise ConnectionRefused(f"{source.url} refuses: {status_words(error)}") from None
+        raise ConnectionRefused(refusal(error, source, credentials)) from None
+    except CONNECTION_ERRORS:
+        # it was there a moment ago, and said what it offers
+        if source.security != "None":
+            raise ConnectionRefused(closed(source, credentials)) from None
+        raise
     try:
         yield client
     finally:

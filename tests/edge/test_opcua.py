@@ -16,6 +16,7 @@ from edge.contracts.sample_batch import SampleBatch
 from edge.contracts.status import SourceState
 from edge.data_acquisition import opcua
 from edge.data_acquisition.account import SourceAccount
+from edge.data_acquisition.opcua_security import opcua_credentials
 
 LIMIT_S = 30.0
 
@@ -40,12 +41,15 @@ def plant(tmp_path: Path, make_plant: Callable[..., Plant], server: Server) -> P
 class Acquired:
     """An acquisition that runs, and what it has brought."""
 
-    def __init__(self, plant: Plant) -> None:
+    def __init__(self, plant: Plant, home: Path) -> None:
         source = plant.sources["plc"]
         assert isinstance(source, OpcuaSource)
+        credentials = opcua_credentials("plc", plant, home, {})
         self.account = SourceAccount("plc", source.clock, time.time_ns)
         self.batches: list[SampleBatch] = []
-        self.acquisition = opcua.OpcuaAcquisition("plc", source, plant.signals_of("plc"), {}, self.account, self._take)
+        self.acquisition = opcua.OpcuaAcquisition(
+            "plc", source, plant.signals_of("plc"), {}, self.account, self._take, credentials
+        )
 
     async def _take(self, _source: str, batch: SampleBatch) -> None:
         self.batches.append(batch)
@@ -56,8 +60,8 @@ class Acquired:
 
 
 @pytest.fixture
-async def acquired(plant: Plant) -> AsyncIterator[Acquired]:
-    made = Acquired(plant)
+async def acquired(plant: Plant, tmp_path: Path) -> AsyncIterator[Acquired]:
+    made = Acquired(plant, tmp_path)
     task = asyncio.create_task(made.acquisition.run())
     yield made
     task.cancel()

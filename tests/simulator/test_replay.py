@@ -18,6 +18,7 @@ from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_acquisition.account import SourceAccount
 from edge.data_acquisition.mqtt import MqttAcquisition
 from edge.data_acquisition.opcua import OpcuaAcquisition
+from edge.data_acquisition.opcua_security import opcua_credentials
 from edge.formats.json_message import format_time, parse_time
 from edge.formats.recording import Recording, read_csv
 from edge.formats.signal_json import SignalTopics
@@ -297,10 +298,11 @@ async def test_the_edge_takes_fast_signals_from_server_and_broker(
     assert isinstance(plc_source, OpcuaSource)
     assert isinstance(broker_source, MqttSource)
     signals = (*plant.signals_of("plc"), near)
+    credentials = opcua_credentials("plc", plant, tmp_path, {})
     options = ReplayOptions(speed=20.0, wait_for_subscriber=True)
     short = json.dumps({"time": "2026-11-24T10:00:00Z", "points": [1.0, 2.0]})
     async with (
-        in_background(OpcuaAcquisition("plc", plc_source, signals, {}, accounts["plc"], plc.take).run()),
+        in_background(OpcuaAcquisition("plc", plc_source, signals, {}, accounts["plc"], plc.take, credentials).run()),
         in_background(MqttAcquisition("broker", broker_source, plant, {}, accounts["broker"], broker.take, None, [far]).run()),
         in_background(replay(plant, ENVIRON, recording(plant, 8), options, waveforms)),
     ):
