@@ -1,4 +1,4 @@
-"""`python -m edge run|check|recordings|trust`: the edge of a plant."""
+"""`python -m edge run|check|recordings|browse|trust`: the edge of a plant."""
 
 import argparse
 import asyncio
@@ -8,13 +8,19 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import get_args
+from urllib.parse import urlsplit
 
 from edge import __version__
+from edge.browse.draft import ASK, draft
+from edge.browse.mqtt import browse_mqtt
+from edge.browse.opcua import browse_opcua
 from edge.check import check
-from edge.contracts.errors import KullagerError
-from edge.contracts.plant import Plant
+from edge.contracts.errors import ConnectionRefused, KullagerError
+from edge.contracts.plant import OpcuaSource, Plant, Security
 from edge.contracts.plant_file import load_plant
-from edge.data_acquisition.opcua_security import Certificates, certificate_folder
+from edge.data_acquisition.opcua import CONNECTION_ERRORS, connected, describe
+from edge.data_acquisition.opcua_security import Certificates, Credentials, certificate_folder
 from edge.service import EdgeService
 
 
@@ -29,6 +35,14 @@ def main() -> int:
     checking.add_argument("--listen", type=float, default=10.0, metavar="S", help="how long to listen to topics [s]")
     recordings = verbs.add_parser("recordings", help="make Parquet of what was recorded, and list it")
     recordings.add_argument("--plant", type=Path, required=True, help="the plant file")
+    browsing = verbs.add_parser("browse", help="draft a plant file from what an OPC UA server or a broker has")
+    browsing.add_argument("url", help="opc.tcp://host:4840 or mqtt://host:1883; the password comes from KULLAGER_PASSWORD")
+    browsing.add_argument("--user", default="")
+    browsing.add_argument("--security", default="None", choices=get_args(Security), help="of OPC UA (%(default)s)")
+    browsing.add_argument(
+        "--listen", type=float, default=10.0, metavar="S", help="how long to listen to values (%(default)s s)"
+    )
+    browsing.add_argument("--out", type=Path, metavar="FILE", help="the draft; default: to the terminal")
     trusting = verbs.add_parser("trust", help="trust the certificate of an OPC UA server that was refused")
     trusting.add_argument("fingerprint", help="the begin of its SHA-256, as the refusal tells it")
     arguments = parser.parse_args()
@@ -41,6 +55,8 @@ def main() -> int:
             certificate = Certificates(certificate_folder(home)).trust(arguments.fingerprint)
             print(f"'{certificate.subject.rfc4514_string()}' is trusted; an edge that runs connects by itself")
             return 0
+        if arguments.verb == "browse":
+            return asyncio.run(_browse(arguments, home))
         plant = load_plant(arguments.plant, os.environ)
         if arguments.verb == "check":
             logging.getLogger("edge").setLevel(logging.ERROR)
@@ -53,6 +69,35 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    return 0
+
+
+async def _browse(arguments: argparse.Namespace, home: Path) -> int:
+    url, user, password = arguments.url, arguments.user, os.environ.get("KULLAGER_PASSWORD")
+    match urlsplit(url).scheme:
+        case "opc.tcp":
+            source = OpcuaSource(kind="opcua", url=url, security=arguments.security, user=user)
+            credentials = Credentials(certificates=Certificates(certificate_folder(home)), password=password)
+            try:
+                async with connected(source, credentials) as client:
+                    assets = await browse_opcua(client, arguments.listen)
+            except CONNECTION_ERRORS as error:
+                raise ConnectionRefused(f"{url} is not reached: {describe(error)}") from None
+        case "mqtt" | "mqtts":
+            assets = await browse_mqtt(url, user, password, arguments.listen)
+        case _:
+            raise ConnectionRefused(f"'{url}' should begin with opc.tcp://, mqtt:// or mqtts://")
+    text = draft(url, assets, arguments.listen, user=user, security=arguments.security)
+    if arguments.out is None:
+        print(text, end="")
+        return 0
+    if arguments.out.exists():
+        raise ConnectionRefused(f"{arguments.out} is there already; give another name with --out")
+    arguments.out.write_text(text, encoding="utf-8")
+    guesses = text.count(ASK) - 4
+    print(
+        f"{arguments.out}: {len(assets)} machines, {sum(len(a.signals) for a in assets)} signals, {guesses} guesses to confirm"
+    )
     return 0
 
 

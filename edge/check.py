@@ -44,7 +44,7 @@ async def check(plant: Plant, home: Path, environ: Mapping[str, str], listen_s: 
     for name, source in plant.sources.items():
         password = source_password(name, environ)
         if isinstance(source, OpcuaSource):
-            credentials = opcua_credentials(name, plant, home, environ)
+            credentials = opcua_credentials(name, home, environ)
             checks.append(_check_opcua(name, source, plant.signals_of(name), texts, credentials))
         else:
             checks.append(_check_mqtt(name, source, plant, texts, password, listen_s))

@@ -110,8 +110,8 @@ class EdgeService:
         logger.info("stopped in order")
 
     def _acquisitions(self) -> list[tuple[str, Coroutine[None, None, None]]]:
-        texts = self._pipeline.texts
-        runs = []
+        texts, runs = self._pipeline.texts, []
+        periods = {name: asset.period_s for name, asset in self._plant.assets.items()}
         for name, source in self._plant.sources.items():
             signals, account = self._plant.signals_of(name), self._accounts[name]
             waves = tuple(entry for entry in self._pipeline.waveforms if entry.signal.source == name)
@@ -120,8 +120,10 @@ class EdgeService:
                 account.connected()
                 continue
             if isinstance(source, OpcuaSource):
-                credentials = opcua_credentials(name, self._plant, self._home, self._environ)
-                run = OpcuaAcquisition(name, source, (*signals, *waves), texts, account, self._bring, credentials).run()
+                credentials = opcua_credentials(name, self._home, self._environ)
+                run = OpcuaAcquisition(
+                    name, source, (*signals, *waves), texts, account, self._bring, credentials, periods
+                ).run()
             else:
                 run = MqttAcquisition(name, source, self._plant, texts, account, self._bring, password, waves).run()
             runs.append((name, run))

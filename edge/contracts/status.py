@@ -13,7 +13,10 @@ class SourceState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatus:
-    """One source. Times are ns since 1970 UTC; `rejected` counts, by reason, what came in and was not used."""
+    """One source. Times are ns since 1970 UTC; `rejected` counts, by reason, what came in and was not used.
+
+    notes: what its server does otherwise than was asked, though nothing is wrong
+    """
 
     state: SourceState
     since: int
@@ -22,6 +25,7 @@ class SourceStatus:
     samples: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     problem: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

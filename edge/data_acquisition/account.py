@@ -33,6 +33,7 @@ class SourceAccount:
         self._rejected: Counter[str] = Counter()
         self._offset_s: float | None = None
         self._last_sample: int | None = None
+        self._notes: list[str] = []
 
     def accept(self, batch: SampleBatch, received: int) -> SampleBatch:
         """Count a batch and judge its times against `received` [ns UTC]; gives the samples to use."""
@@ -64,6 +65,14 @@ class SourceAccount:
     def reject(self, reason: str, count: int = 1) -> None:
         self._rejected[reason] += count
 
+    def note(self, text: str) -> bool:
+        """Remember what an operator may want to know; True where it is new."""
+        if text in self._notes:
+            return False
+        self._notes.append(text)
+        self.changed = True
+        return True
+
     def connected(self, problem: str | None = None) -> None:
         self._set(SourceState.CONNECTED, problem)
 
@@ -83,6 +92,7 @@ class SourceAccount:
             samples=self._samples,
             rejected=dict(sorted(self._rejected.items())),
             problem=self._problem or self._clock_problem,
+            notes=tuple(self._notes),
         )
 
     def _set(self, state: SourceState, problem: str | None) -> None:

@@ -14,6 +14,7 @@ from edge.contracts.errors import ConnectionRefused
 from edge.contracts.plant import OpcuaSource, SignalEntry, WaveformEntry
 from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_acquisition.account import SourceAccount
+from edge.data_acquisition.opcua_limits import ServerLimits, in_batches
 from edge.data_acquisition.opcua_security import Credentials, closed, refusal, secure
 from edge.data_acquisition.opcua_values import sample_batch, waveform_block
 
@@ -24,7 +25,6 @@ SESSION_TIMEOUT_MS: Final = 30_000
 # the server says that it is alive this often when it has no values to send
 KEEP_ALIVE_S: Final = 2.0
 SILENT_S: Final = 3 * KEEP_ALIVE_S + 1.0
-ITEMS_PER_CALL: Final = 1000
 RETRY_NODES_S: Final = 30.0
 # what a server is expected to bring at the most between two publishing intervals [values per second and signal]
 MAX_RATE_HZ: Final = 100.0
@@ -41,7 +41,10 @@ Sink = Callable[[str, SampleBatch | WaveformBlock], Awaitable[None]]
 
 
 class OpcuaAcquisition:
-    """One server. `run` connects, subscribes and hands batches to `sink` for ever; the account knows how it goes."""
+    """One server. `run` connects, subscribes and hands batches to `sink` for ever; the account knows how it goes.
+
+    periods: of each asset's grid [s]
+    """
 
     def __init__(
         self,
@@ -52,12 +55,16 @@ class OpcuaAcquisition:
         account: SourceAccount,
         sink: Sink,
         credentials: Credentials,
+        periods: Mapping[str, float],
     ) -> None:
         self._name, self._source, self._texts = name, source, texts
         self._account, self._sink, self._credentials = account, sink, credentials
         # the index in the plant's tables is the client handle of the monitored item
         self._rows = {row.index: row for row in signals}
         self._signals = {row.index: row for row in signals if isinstance(row, SignalEntry)}
+        self._limits = ServerLimits()
+        self._publishing_ms = source.publishing_ms
+        self._periods = periods
         self._heard_s = 0.0
         self._sequence: int | None = None
         # by signal: what keeps it from being served, and the monitored item that serves it
@@ -113,7 +120,11 @@ class OpcuaAcquisition:
         self._sequence = None
         self._problems.clear()
         self._items.clear()
+        await self._limits.read(client)
         subscription = await client.uaclient.create_subscription(parameters, take)
+        self._publishing_ms = subscription.RevisedPublishingInterval
+        if self._publishing_ms > 1.01 * self._source.publishing_ms:
+            self._note(f"the server publishes every {self._publishing_ms:g} ms instead of {self._source.publishing_ms:g}")
         self._heard_s = time.monotonic()
         await self._serve(client, subscription.SubscriptionId, list(self._rows.values()))
 
@@ -162,28 +173,54 @@ class OpcuaAcquisition:
     async def _monitor(self, client: Client, subscription: int, wanted: Sequence[tuple[Entry, ua.NodeId]]) -> dict[int, str]:
         """Create monitored items; gives what failed, by signal."""
         problems: dict[int, str] = {}
-        for start in range(0, len(wanted), ITEMS_PER_CALL):
-            part = wanted[start : start + ITEMS_PER_CALL]
-            results = await self._create(client, subscription, part, with_filter=True)
-            refused = [item for item, result in zip(part, results, strict=True) if result.StatusCode.value in _UNSUPPORTED]
-            if refused:
-                logger.warning(
-                    "source '%s': the server does not report values that repeat with a new time (%d signals)",
-                    self._name,
-                    len(refused),
-                )
-                again = dict(
-                    zip(
-                        [row.index for row, _ in refused], await self._create(client, subscription, refused, False), strict=True
-                    )
-                )
-                results = [again.get(row.index, result) for (row, _), result in zip(part, results, strict=True)]
-            for (row, _), result in zip(part, results, strict=True):
-                if result.StatusCode.is_good():
-                    self._items[row.index] = result.MonitoredItemId
-                else:
-                    problems[row.index] = f"{row.asset}.{row.name}: node '{row.signal.node}': {status_words(result.StatusCode)}"
+        limit = self._limits.of("monitor")
+        results = await in_batches(wanted, limit, lambda part: self._create(client, subscription, part, with_filter=True))
+        refused = [item for item, result in zip(wanted, results, strict=True) if result.StatusCode.value in _UNSUPPORTED]
+        if refused:
+            self._note(f"the server does not report values that repeat with a new time ({len(refused)} signals)")
+            second = await in_batches(refused, limit, lambda part: self._create(client, subscription, part, with_filter=False))
+            again = {row.index: result for (row, _), result in zip(refused, second, strict=True)}
+            results = [again.get(row.index, result) for (row, _), result in zip(wanted, results, strict=True)]
+        served = []
+        for (row, _), result in zip(wanted, results, strict=True):
+            if result.StatusCode.is_good():
+                self._items[row.index] = result.MonitoredItemId
+                served.append((row, result))
+            else:
+                problems[row.index] = f"{row.asset}.{row.name}: node '{row.signal.node}': {status_words(result.StatusCode)}"
+        self._note_revisions(served)
         return problems
+
+    def _note_revisions(self, served: Sequence[tuple[Entry, Any]]) -> None:
+        """Say where the server gives less than was asked for."""
+        short = [(row, result.RevisedQueueSize) for row, result in served if result.RevisedQueueSize < self._queue_size(row)]
+        if short:
+            row, size = min(short, key=lambda each: each[1])
+            rate = size / (self._publishing_ms / 1000)
+            self._note(
+                f"the server keeps {size} values of a signal instead of {self._queue_size(row)}: what comes more than "
+                f"{rate:.3g} times a second may be lost ({len(short)} signals, such as {row.asset}.{row.name})"
+            )
+        slow = [
+            (row, result.RevisedSamplingInterval)
+            for row, result in served
+            if isinstance(row, SignalEntry) and result.RevisedSamplingInterval > 1000 * self._periods[row.asset]
+        ]
+        if slow:
+            row, interval = max(slow, key=lambda each: each[1])
+            self._note(
+                f"the server samples every {interval / 1000:g} s, and the plant file's grid has one instant every "
+                f"{self._periods[row.asset]:g} s ({len(slow)} signals, such as {row.asset}.{row.name})"
+            )
+
+    def _note(self, text: str) -> None:
+        """What an operator may want to know, though nothing is wrong; said once."""
+        if self._account.note(text):
+            logger.warning("source '%s': %s", self._name, text)
+
+    def _queue_size(self, row: Entry) -> int:
+        # blocks are large, and only the newest counts
+        return 2 if isinstance(row, WaveformEntry) else max(10, round(2 * MAX_RATE_HZ * self._publishing_ms / 1000))
 
     async def _create(
         self, client: Client, subscription: int, wanted: Sequence[tuple[Entry, ua.NodeId]], with_filter: bool
@@ -192,15 +229,13 @@ class OpcuaAcquisition:
         parameters.SubscriptionId = subscription
         # source, server or none: a sample's time is what its maker says
         parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
-        queue_size = max(10, round(2 * MAX_RATE_HZ * self._source.publishing_ms / 1000))
         for row, node in wanted:
             item = ua.MonitoredItemCreateRequest()
             item.ItemToMonitor = ua.ReadValueId(NodeId=node, AttributeId=ua.AttributeIds.Value)
             item.MonitoringMode = ua.MonitoringMode.Reporting
             item.RequestedParameters.ClientHandle = row.index
             item.RequestedParameters.SamplingInterval = 0.0
-            # blocks are large, and only the newest counts
-            item.RequestedParameters.QueueSize = 2 if isinstance(row, WaveformEntry) else queue_size
+            item.RequestedParameters.QueueSize = self._queue_size(row)
             item.RequestedParameters.DiscardOldest = True
             if with_filter:
                 # the default reports a value only when it differs; a repeated value with a new time is a sample, too

@@ -7,6 +7,7 @@ KULLAGER_HOME/edge/certificates/own.pem, own.der    the edge's certificate with 
 
 import logging
 import socket
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives import serialization
 
 from edge.application_certificate import Application, Identity, certificates_in, fingerprint, kept_identity, read_identity
 from edge.contracts.errors import ConnectionRefused, KullagerError
-from edge.contracts.plant import OpcuaSource, Plant
+from edge.contracts.plant import OpcuaSource
 from edge.contracts.plant_file import source_password, source_variable
 
 logger = logging.getLogger(__name__)
@@ -56,21 +57,31 @@ class NotTrusted(KullagerError):
 
 
 class Certificates:
-    """The own certificate of the edge `uri`, and those it trusts, below `folder`; looked at anew for each connection."""
+    """The edge's own certificate, and those it trusts, below `folder`; both are looked at anew for each connection."""
 
-    def __init__(self, folder: Path, uri: str = "") -> None:
-        self.folder, self.uri = folder, uri
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     @property
     def own_path(self) -> Path:
         return self.folder / "own.pem"
 
+    @property
+    def uri(self) -> str:
+        """The edge's application URI: made once, it stays when the certificate is renewed or the host gets another name."""
+        return _uris(self.own().certificate)[0]
+
     def own(self, now: datetime | None = None) -> Identity:
         """The edge's certificate, made or renewed where needed. Raises `CertificateNotKept`."""
-        hosts: tuple[str, ...] = ()
-        if not self.own_path.exists():
-            hosts = (socket.gethostname(),)
-        application = Application(name="kullager edge", uri=self.uri, hosts=hosts, server=False)
+        try:
+            kept = _uris(read_identity(self.own_path).certificate)
+        except (OSError, ValueError):
+            kept = []
+        host = socket.gethostname()
+        # a server that trusts this certificate does not care where its client runs today
+        hosts = () if kept else (host,)
+        uri = kept[0] if kept else f"urn:{host}:kullager:edge:{uuid.uuid4().hex[:8]}"
+        application = Application(name="kullager edge", uri=uri, hosts=hosts, server=False)
         return kept_identity(self.own_path, application, now or datetime.now(UTC))
 
     def judge(self, certificate: x509.Certificate, application_uri: str, url: str, now: datetime | None = None) -> None:
@@ -138,13 +149,11 @@ def certificate_folder(home: Path) -> Path:
     return home / "edge" / "certificates"
 
 
-def opcua_credentials(name: str, plant: Plant, home: Path, environ: Mapping[str, str]) -> Credentials:
+def opcua_credentials(name: str, home: Path, environ: Mapping[str, str]) -> Credentials:
     """What a source is shown: its password or its user's certificate come from the environment."""
-    file, site = environ.get(source_variable(name, "USER_CERTIFICATE_FILE")), plant.site
-    # without the host's name: a container has another each time, and servers would have to trust it anew
-    uri = f"urn:kullager:{site.enterprise}:{site.site}:{site.area}:edge:{plant.edge.id}"
+    file = environ.get(source_variable(name, "USER_CERTIFICATE_FILE"))
     return Credentials(
-        certificates=Certificates(certificate_folder(home), uri),
+        certificates=Certificates(certificate_folder(home)),
         password=source_password(name, environ),
         user_certificate=Path(file) if file else None,
     )
@@ -152,7 +161,6 @@ def opcua_credentials(name: str, plant: Plant, home: Path, environ: Mapping[str,
 
 async def secure(client: Client, source: OpcuaSource, credentials: Credentials) -> None:
     """Ready a client to connect as the plant file says. Raises `ConnectionRefused` where one side does not want to."""
-    client.application_uri = credentials.certificates.uri
     if credentials.user_certificate is not None:
         try:
             user = read_identity(credentials.user_certificate)
@@ -177,6 +185,7 @@ async def secure(client: Client, source: OpcuaSource, credentials: Credentials) 
         raise ConnectionRefused(f"{source.url} shows no certificate that can be read") from None
     credentials.certificates.judge(certificate, endpoint.Server.ApplicationUri, source.url)
     own = credentials.certificates.own()
+    client.application_uri = credentials.certificates.uri
     client.security_policy = POLICIES[policy](certificate, own.certificate, own.key, MODES[mode])
     client.uaclient.set_security(client.security_policy)
 

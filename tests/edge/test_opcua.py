@@ -44,11 +44,11 @@ class Acquired:
     def __init__(self, plant: Plant, home: Path) -> None:
         source = plant.sources["plc"]
         assert isinstance(source, OpcuaSource)
-        credentials = opcua_credentials("plc", plant, home, {})
+        credentials = opcua_credentials("plc", home, {})
         self.account = SourceAccount("plc", source.clock, time.time_ns)
         self.batches: list[SampleBatch] = []
         self.acquisition = opcua.OpcuaAcquisition(
-            "plc", source, plant.signals_of("plc"), {}, self.account, self._take, credentials
+            "plc", source, plant.signals_of("plc"), {}, self.account, self._take, credentials, {"press-1": 1.0}
         )
 
     async def _take(self, _source: str, batch: SampleBatch) -> None:

@@ -83,8 +83,8 @@ def plant(tmp_path: Path, make_plant: Callable[..., Plant]) -> Plant:
     return make_plant()
 
 
-def credentials_of(plant: Plant, home: Path, **environ: str) -> Credentials:
-    return opcua_credentials("plc", plant, home, environ)
+def credentials_of(home: Path, **environ: str) -> Credentials:
+    return opcua_credentials("plc", home, environ)
 
 
 def source(url: str, security: str = "Aes256Sha256RsaPss/SignAndEncrypt", user: str = "") -> OpcuaSource:
@@ -111,18 +111,18 @@ def trusting(home: Path, certificate: x509.Certificate) -> None:
 # -- the edge of the server
 
 
-async def test_all_that_a_server_offers_is_spoken(serve: Serve, plant: Plant, tmp_path: Path) -> None:
+async def test_all_that_a_server_offers_is_spoken(serve: Serve, tmp_path: Path) -> None:
     shown = made(tmp_path / "plc.pem")
     trusting(tmp_path, shown.certificate)
     async with serve(shown, offered=tuple(each.replace("/", "_") for each in SECURED)) as url:
         for security in SECURED:
-            assert await reads(source(url, security), credentials_of(plant, tmp_path))
+            assert await reads(source(url, security), credentials_of(tmp_path))
 
 
 async def test_an_unknown_certificate_is_refused_with_the_command_that_trusts_it(
-    serve: Serve, plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shown, credentials = made(tmp_path / "plc.pem"), credentials_of(plant, tmp_path)
+    shown, credentials = made(tmp_path / "plc.pem"), credentials_of(tmp_path)
     async with serve(shown) as url:
         said = await refused(source(url), credentials)
         assert f"this edge refuses {url}: its certificate 'CN=a plc'" in said
@@ -154,13 +154,13 @@ def certified(key: rsa.RSAPrivateKey, name: str, by: Identity | None, *extension
     return Identity(builder.sign((by.key if by else key), SHA256()), key)
 
 
-async def test_whom_an_authority_vouches_for_is_trusted_and_nobody_else(serve: Serve, plant: Plant, tmp_path: Path) -> None:
+async def test_whom_an_authority_vouches_for_is_trusted_and_nobody_else(serve: Serve, tmp_path: Path) -> None:
     keys = [made(tmp_path / f"{number}.pem").key for number in range(3)]
     is_authority = x509.BasicConstraints(ca=True, path_length=None)
     authority, other = (certified(key, "the plant's authority", None, is_authority) for key in keys[:2])
     names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(SERVER_URI)])
     trusting(tmp_path, authority.certificate)
-    credentials = credentials_of(plant, tmp_path)
+    credentials = credentials_of(tmp_path)
     async with serve(certified(keys[2], "a plc", authority, names)) as url:
         assert await reads(source(url), credentials)
     async with serve(certified(keys[2], "a plc", other, names)) as url:
@@ -176,28 +176,28 @@ async def test_whom_an_authority_vouches_for_is_trusted_and_nobody_else(serve: S
         assert "is not trusted" in await refused(source(url), credentials)
 
 
-async def test_a_certificate_out_of_its_time_is_refused(serve: Serve, plant: Plant, tmp_path: Path) -> None:
+async def test_a_certificate_out_of_its_time_is_refused(serve: Serve, tmp_path: Path) -> None:
     for number, made_at in enumerate((NOW - 2 * VALID_FOR, NOW + timedelta(days=2))):
         shown = made(tmp_path / f"{number}.pem", made_at)
         trusting(tmp_path, shown.certificate)
         async with serve(shown) as url:
-            said = await refused(source(url), credentials_of(plant, tmp_path))
+            said = await refused(source(url), credentials_of(tmp_path))
         assert f"this edge refuses {url}: its certificate is valid from {made_at - timedelta(hours=1):%Y-%m-%d}" in said
         assert f"it is {NOW:%Y-%m-%d} here" in said
 
 
-async def test_what_is_not_offered_is_told_with_what_is(serve: Serve, plant: Plant, tmp_path: Path) -> None:
+async def test_what_is_not_offered_is_told_with_what_is(serve: Serve, tmp_path: Path) -> None:
     async with serve(made(tmp_path / "plc.pem"), offered=("NoSecurity", "Basic256Sha256_Sign")) as url:
-        said = await refused(source(url), credentials_of(plant, tmp_path))
+        said = await refused(source(url), credentials_of(tmp_path))
     assert said.endswith("does not offer security 'Aes256Sha256RsaPss/SignAndEncrypt'; it offers Basic256Sha256/Sign, None")
 
 
 # -- the server of the edge
 
 
-async def test_a_server_that_does_not_trust_the_edge_is_told_what_to_trust(serve: Serve, plant: Plant, tmp_path: Path) -> None:
+async def test_a_server_that_does_not_trust_the_edge_is_told_what_to_trust(serve: Serve, tmp_path: Path) -> None:
     """Its operator puts the edge's certificate where it says, and the next attempt gets in."""
-    shown, credentials = made(tmp_path / "plc.pem"), credentials_of(plant, tmp_path)
+    shown, credentials = made(tmp_path / "plc.pem"), credentials_of(tmp_path)
     trusting(tmp_path, shown.certificate)
     servers_own = tmp_path / "servers-trusted"
     servers_own.mkdir()
@@ -215,23 +215,23 @@ async def test_a_server_that_does_not_trust_the_edge_is_told_what_to_trust(serve
 
 
 @pytest.mark.parametrize("security", ["None", "Basic256Sha256/SignAndEncrypt"])
-async def test_users_are_let_in_by_password(serve: Serve, plant: Plant, tmp_path: Path, security: str) -> None:
+async def test_users_are_let_in_by_password(serve: Serve, tmp_path: Path, security: str) -> None:
     shown = made(tmp_path / "plc.pem")
     trusting(tmp_path, shown.certificate)
     offered = ("NoSecurity", "Basic256Sha256_SignAndEncrypt")
     async with serve(shown, offered=offered, anonymous=False) as url:
-        right = credentials_of(plant, tmp_path, **{PASSWORD: "correct horse"})
+        right = credentials_of(tmp_path, **{PASSWORD: "correct horse"})
         assert await reads(source(url, security, "operator"), right)
-        wrong = credentials_of(plant, tmp_path, **{PASSWORD: "battery staple"})
+        wrong = credentials_of(tmp_path, **{PASSWORD: "battery staple"})
         assert "refuses: the server does not let in user 'operator'" in await refused(source(url, security, "operator"), wrong)
         assert "the server does not let in anonymous users" in await refused(source(url, security), right)
 
 
-async def test_users_are_let_in_by_certificate(serve: Serve, plant: Plant, tmp_path: Path) -> None:
+async def test_users_are_let_in_by_certificate(serve: Serve, tmp_path: Path) -> None:
     shown, user = made(tmp_path / "plc.pem"), made(tmp_path / "user.pem", uri="urn:user")
     trusting(tmp_path, shown.certificate)
     async with serve(shown, anonymous=False) as url:
-        right = credentials_of(plant, tmp_path, KULLAGER_SOURCE_PLC_USER_CERTIFICATE_FILE=str(tmp_path / "user.pem"))
+        right = credentials_of(tmp_path, KULLAGER_SOURCE_PLC_USER_CERTIFICATE_FILE=str(tmp_path / "user.pem"))
         assert await reads(source(url), right)
         only_key = tmp_path / "key.pem"
         only_key.write_bytes(user.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -242,18 +242,20 @@ async def test_users_are_let_in_by_certificate(serve: Serve, plant: Plant, tmp_p
 # -- the edge's own certificate
 
 
-def test_it_is_made_kept_and_renewed_before_it_ends(plant: Plant, tmp_path: Path) -> None:
-    certificates = credentials_of(plant, tmp_path).certificates
+def test_it_is_made_kept_and_renewed_before_it_ends(tmp_path: Path) -> None:
+    certificates = credentials_of(tmp_path).certificates
     first = certificates.own(NOW)
     names = first.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.UniformResourceIdentifier) == [certificates.uri]
     assert certificates.own_path.stat().st_mode & 0o777 == 0o600
     later = NOW + VALID_FOR - RENEW_BEFORE
     assert certificates.own(later - timedelta(days=2)).certificate == first.certificate
+    uri = certificates.uri
     assert certificates.own(later + timedelta(days=2)).certificate != first.certificate
+    assert certificates.uri == uri
 
 
-def test_a_fingerprint_that_means_none_or_many_is_told(plant: Plant, tmp_path: Path) -> None:
+def test_a_fingerprint_that_means_none_or_many_is_told(tmp_path: Path) -> None:
     certificates = Certificates(tmp_path)
     with pytest.raises(NotTrusted, match="'abc' means 0 of the certificates that were refused: none"):
         certificates.trust("abc")

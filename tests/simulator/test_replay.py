@@ -298,11 +298,13 @@ async def test_the_edge_takes_fast_signals_from_server_and_broker(
     assert isinstance(plc_source, OpcuaSource)
     assert isinstance(broker_source, MqttSource)
     signals = (*plant.signals_of("plc"), near)
-    credentials = opcua_credentials("plc", plant, tmp_path, {})
+    credentials = opcua_credentials("plc", tmp_path, {})
     options = ReplayOptions(speed=20.0, wait_for_subscriber=True)
     short = json.dumps({"time": "2026-11-24T10:00:00Z", "points": [1.0, 2.0]})
     async with (
-        in_background(OpcuaAcquisition("plc", plc_source, signals, {}, accounts["plc"], plc.take, credentials).run()),
+        in_background(
+            OpcuaAcquisition("plc", plc_source, signals, {}, accounts["plc"], plc.take, credentials, {"pump-101": 1.0}).run()
+        ),
         in_background(MqttAcquisition("broker", broker_source, plant, {}, accounts["broker"], broker.take, None, [far]).run()),
         in_background(replay(plant, ENVIRON, recording(plant, 8), options, waveforms)),
     ):

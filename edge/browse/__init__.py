@@ -1,0 +1,1 @@
+"""`python -m edge browse URL`: what a server or a broker has, as a draft of a plant file."""
