@@ -2,11 +2,13 @@
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import signal
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 from urllib.parse import urlsplit
@@ -32,7 +34,8 @@ def main() -> int:
     run.add_argument("--plant", type=Path, required=True, help="the plant file")
     checking = verbs.add_parser("check", help="try every source, node and topic, and say what is wrong")
     checking.add_argument("plant", type=Path, help="the plant file")
-    checking.add_argument("--listen", type=float, default=10.0, metavar="S", help="how long to listen to topics [s]")
+    checking.add_argument("--listen", type=float, default=10.0, metavar="S", help="how long to listen [s] (%(default)s)")
+    checking.add_argument("--json", action="store_true", help="for programs")
     recordings = verbs.add_parser("recordings", help="make Parquet of what was recorded, and list it")
     recordings.add_argument("--plant", type=Path, required=True, help="the plant file")
     browsing = verbs.add_parser("browse", help="draft a plant file from what an OPC UA server or a broker has")
@@ -60,7 +63,7 @@ def main() -> int:
         plant = load_plant(arguments.plant, os.environ)
         if arguments.verb == "check":
             logging.getLogger("edge").setLevel(logging.ERROR)
-            return _check(plant, home, arguments.listen)
+            return _check(plant, home, arguments.listen, as_json=arguments.json)
         if arguments.verb == "recordings":
             return _recordings(plant, home / "edge" / "recordings")
         asyncio.run(_run(plant, home))
@@ -120,11 +123,16 @@ async def _run(plant: Plant, home: Path) -> None:
     await EdgeService(plant, home, os.environ).run(stop)
 
 
-def _check(plant: Plant, home: Path, listen_s: float) -> int:
+def _check(plant: Plant, home: Path, listen_s: float, *, as_json: bool) -> int:
     findings = asyncio.run(check(plant, home, os.environ, listen_s))
+    bad = sum(not finding.good for finding in findings)
+    if as_json:
+        print(
+            json.dumps({"good": not bad, "findings": [asdict(finding) for finding in findings]}, ensure_ascii=False, indent=2)
+        )
+        return 1 if bad else 0
     for finding in findings:
         print(("ok    " if finding.good else "FAIL  ") + finding.text)
-    bad = sum(not finding.good for finding in findings)
     print("everything is in order" if not bad else f"{bad} of {len(findings)} findings need attention")
     return 1 if bad else 0
 

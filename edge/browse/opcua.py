@@ -1,6 +1,5 @@
 """Walks an OPC UA server: machines by OPC 40001 where it has them, otherwise by its objects, and their variables."""
 
-import asyncio
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,13 +8,14 @@ from typing import Any, Final
 from asyncua import Client, ua
 
 from edge.browse.found import FoundAsset, FoundSignal, Kind
+from edge.data_acquisition.opcua_limits import ServerLimits
+from edge.data_acquisition.opcua_listen import listen
 from edge.formats.units import ucum_of, unit_of
 
 MACHINERY: Final = "http://opcfoundation.org/UA/Machinery/"
 MACHINES: Final = 1001
 AT_ONCE: Final = 100
 MOST_NODES: Final = 100_000
-LISTEN_MS: Final = 200.0
 _NUMBERS: Final = frozenset(range(ua.ObjectIds.SByte, ua.ObjectIds.Double + 1)) | {ua.ObjectIds.Number, ua.ObjectIds.Integer}
 # of a variable or a machine, what says something of it
 _UNITS, _RANGE, _IDENTIFICATION = "EngineeringUnits", "EURange", "Identification"
@@ -191,34 +191,15 @@ async def _listen(client: Client, wanted: Sequence[tuple[_Node, FoundSignal]], l
         return
     signals = [signal for _, signal in wanted]
 
-    async def take(result: ua.PublishResult) -> None:
-        for notification in result.NotificationMessage.NotificationData or ():
-            if isinstance(notification, ua.DataChangeNotification):
-                for item in notification.MonitoredItems:
-                    signal = signals[item.ClientHandle]
-                    signal.count += 1
-                    value = item.Value.Value.Value if item.Value.Value is not None else None
-                    if isinstance(value, int | float) and math.isfinite(value):
-                        signal.saw(float(value))
+    def take(number: int, data: ua.DataValue) -> None:
+        signals[number].count += 1
+        value = data.Value.Value if data.Value is not None else None
+        if isinstance(value, int | float) and math.isfinite(value):
+            signals[number].saw(float(value))
 
-    parameters = ua.CreateSubscriptionParameters()
-    parameters.RequestedPublishingInterval, parameters.PublishingEnabled = LISTEN_MS, True
-    parameters.RequestedMaxKeepAliveCount, parameters.RequestedLifetimeCount = 10, 100
-    subscription = await client.uaclient.create_subscription(parameters, take)
-    for start in range(0, len(wanted), AT_ONCE):
-        create = ua.CreateMonitoredItemsParameters()
-        create.SubscriptionId, create.TimestampsToReturn = subscription.SubscriptionId, ua.TimestampsToReturn.Both
-        for handle in range(start, min(start + AT_ONCE, len(wanted))):
-            item = ua.MonitoredItemCreateRequest()
-            item.ItemToMonitor = ua.ReadValueId(NodeId=wanted[handle][0].id, AttributeId=ua.AttributeIds.Value)
-            item.MonitoringMode = ua.MonitoringMode.Reporting
-            item.RequestedParameters.ClientHandle = handle
-            item.RequestedParameters.SamplingInterval, item.RequestedParameters.QueueSize = 0.0, 100
-            item.RequestedParameters.DiscardOldest = True
-            create.ItemsToCreate.append(item)
-        await client.uaclient.create_monitored_items(create)
-    await asyncio.sleep(listen_s)
-    await client.uaclient.delete_subscriptions([subscription.SubscriptionId])
+    limits = ServerLimits()
+    await limits.read(client)
+    await listen(client, limits, [node.id for node, _ in wanted], listen_s, take)
     for signal in signals:
         # the first of each is what it was before
         signal.count = max(signal.count - 1, 0)

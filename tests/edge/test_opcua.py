@@ -17,6 +17,7 @@ from edge.contracts.status import SourceState
 from edge.data_acquisition import opcua
 from edge.data_acquisition.account import SourceAccount
 from edge.data_acquisition.opcua_security import opcua_credentials
+from edge.formats.units import UNITS
 
 LIMIT_S = 30.0
 
@@ -121,6 +122,38 @@ async def test_a_node_that_is_deleted_is_named_and_monitored_again_when_it_is_ba
     await server.nodes.objects.add_variable(ua.NodeId("speed", index), "speed", 42.0)
     await until("the value of the new node", lambda: 42.0 in acquired.values)
     await until("no problem any more", lambda: acquired.account.status().problem is None)
+
+
+async def test_check_looks_at_clock_limits_units_and_rates(
+    server: Server, tmp_path: Path, make_plant: Callable[..., Plant]
+) -> None:
+    make_plant()
+    path = tmp_path / "plant.toml"
+    text = path.read_text().replace("opc.tcp://127.0.0.1:4840", server.endpoint.geturl())
+    constant = 'pressure = { unit = "bar", source = "plc", node = "nsu=urn:x;s=pressure", stale_s = 1.0 }'
+    path.write_text(text.replace("[assets.press-1.signals]", f"[assets.press-1.signals]\n{constant}"))
+    plant = load_plant(path)
+    index = await server.register_namespace("urn:x")
+    speed = await server.nodes.objects.add_variable(ua.NodeId("speed", index), "speed", 100.0)
+    pressure = await server.nodes.objects.add_variable(ua.NodeId("pressure", index), "pressure", 1.0)
+    kilopascal = ua.EUInformation("http://x", UNITS["kPa"].unit_id, ua.LocalizedText("kPa"), ua.LocalizedText(""))
+    await pressure.add_property(ua.NodeId("eu", index), "0:EngineeringUnits", kilopascal)
+
+    async def changing() -> None:
+        for number in range(10_000):
+            await speed.write_value(float(number))
+            await asyncio.sleep(0.1)
+
+    task = asyncio.create_task(changing())
+    findings = await check(plant, tmp_path, {}, listen_s=2.0)
+    task.cancel()
+    good = [finding.text for finding in findings if finding.good]
+    bad = [finding.text for finding in findings if not finding.good]
+    assert any("its clock is" in text and "ms" in text for text in good)
+    assert any("takes at most 10000 nodes in a read" in text for text in good)
+    assert any("press-1.speed" in text and ", every 0." in text for text in good)
+    assert any("press-1.pressure" in text and "it is in kPa, the plant file says bar" in text for text in bad)
+    assert any("press-1.pressure" in text and "nothing came for 2 s: it counts as stale after 1 s" in text for text in bad)
 
 
 async def test_check_says_in_words_what_is_wrong(server: Server, plant: Plant, tmp_path: Path) -> None:
