@@ -3,13 +3,14 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from asyncua import Client, ua
 
 from edge.browse.found import FoundAsset, FoundSignal, Kind
 from edge.data_acquisition.opcua_limits import ServerLimits
 from edge.data_acquisition.opcua_listen import listen
+from edge.data_acquisition.opcua_references import references
 from edge.formats.units import ucum_of, unit_of
 
 MACHINERY: Final = "http://opcfoundation.org/UA/Machinery/"
@@ -49,7 +50,9 @@ async def browse_opcua(client: Client, listen_s: float) -> list[FoundAsset]:
     uris = await client.get_namespace_array()
     root = _Node(client.nodes.objects.nodeid, "Objects", ua.NodeClass.Object, False)
     machines = ua.NodeId(MACHINES, uris.index(MACHINERY)) if MACHINERY in uris else None
-    await _walk(client, root, machines)
+    limits = ServerLimits()
+    await limits.read(client)
+    await _walk(client, limits, root, machines)
     assets, read = [], []
     for path, machine, how in _machines(root, machines):
         asset = FoundAsset(path=path, how=how, plate=await _plate(client, machine))
@@ -61,11 +64,11 @@ async def browse_opcua(client: Client, listen_s: float) -> list[FoundAsset]:
     usable = await _describe(client, read)
     for asset in assets:
         asset.signals = [signal for signal in asset.signals if id(signal) in usable]
-    await _listen(client, [(node, signal) for node, signal in read if id(signal) in usable], listen_s)
+    await _listen(client, limits, [(node, signal) for node, signal in read if id(signal) in usable], listen_s)
     return [asset for asset in assets if asset.signals]
 
 
-async def _walk(client: Client, root: _Node, machines: ua.NodeId | None) -> None:
+async def _walk(client: Client, limits: ServerLimits, root: _Node, machines: ua.NodeId | None) -> None:
     """All that lies below, in the order of distance; what is reached in two ways counts where it was reached first.
 
     But for the folder of the machines: it lists what hangs elsewhere.
@@ -73,42 +76,20 @@ async def _walk(client: Client, root: _Node, machines: ua.NodeId | None) -> None
     seen, level = {root.id: root}, [root]
     while level and len(seen) < MOST_NODES:
         found = []
-        for start in range(0, len(level), AT_ONCE):
-            part = level[start : start + AT_ONCE]
-            for node, references in zip(part, await _references(client, [node.id for node in part]), strict=True):
-                for reference in references:
-                    # the server itself, its types and what hangs on events are no machines
-                    child = ua.NodeId(reference.NodeId.Identifier, reference.NodeId.NamespaceIndex)
-                    own = child.NamespaceIndex == 0 and reference.NodeClass == ua.NodeClass.Object
-                    if node.id == machines and child in seen:
-                        node.children.append(seen[child])
-                    if child in seen or own or reference.NodeClass not in (ua.NodeClass.Object, ua.NodeClass.Variable):
-                        continue
-                    is_property = reference.ReferenceTypeId == ua.NodeId(ua.ObjectIds.HasProperty)
-                    made = seen[child] = _Node(child, str(reference.BrowseName.Name), reference.NodeClass, is_property)
-                    node.children.append(made)
-                    if not is_property:
-                        found.append(made)
+        for node, listed in zip(level, await references(client, limits, [node.id for node in level]), strict=True):
+            for reference in listed:
+                child = ua.NodeId(reference.NodeId.Identifier, reference.NodeId.NamespaceIndex)
+                if node.id == machines and child in seen:
+                    node.children.append(seen[child])
+                # the server itself and what it says of itself are no machines
+                if child in seen or (child.NamespaceIndex == 0 and reference.NodeClass == ua.NodeClass.Object):
+                    continue
+                is_property = reference.ReferenceTypeId == ua.NodeId(ua.ObjectIds.HasProperty)
+                made = seen[child] = _Node(child, str(reference.BrowseName.Name), reference.NodeClass, is_property)
+                node.children.append(made)
+                if not is_property:
+                    found.append(made)
         level = found
-
-
-async def _references(client: Client, nodes: Sequence[ua.NodeId]) -> list[list[Any]]:
-    parameters = ua.BrowseParameters()
-    for node in nodes:
-        wanted = ua.BrowseDescription()
-        wanted.NodeId, wanted.BrowseDirection = node, ua.BrowseDirection.Forward
-        wanted.ReferenceTypeId, wanted.IncludeSubtypes = ua.NodeId(ua.ObjectIds.HierarchicalReferences), True
-        wanted.NodeClassMask, wanted.ResultMask = ua.NodeClass.Object | ua.NodeClass.Variable, ua.BrowseResultMask.All
-        parameters.NodesToBrowse.append(wanted)
-    results = await client.uaclient.browse(parameters)
-    found = [list(result.References or ()) for result in results]
-    while more := [(number, result.ContinuationPoint) for number, result in enumerate(results) if result.ContinuationPoint]:
-        again = ua.BrowseNextParameters()
-        again.ContinuationPoints = [point for _, point in more]
-        for (number, _), result in zip(more, await client.uaclient.browse_next(again), strict=True):
-            found[number] += result.References or ()
-            results[number] = result
-    return found
 
 
 def _machines(root: _Node, machines: ua.NodeId | None) -> Iterator[tuple[tuple[str, ...], _Node, str]]:
@@ -186,7 +167,7 @@ def _kind(signal: FoundSignal, variant: ua.Variant | None) -> bool:
     return True
 
 
-async def _listen(client: Client, wanted: Sequence[tuple[_Node, FoundSignal]], listen_s: float) -> None:
+async def _listen(client: Client, limits: ServerLimits, wanted: Sequence[tuple[_Node, FoundSignal]], listen_s: float) -> None:
     if listen_s <= 0 or not wanted:
         return
     signals = [signal for _, signal in wanted]
@@ -197,8 +178,6 @@ async def _listen(client: Client, wanted: Sequence[tuple[_Node, FoundSignal]], l
         if isinstance(value, int | float) and math.isfinite(value):
             signals[number].saw(float(value))
 
-    limits = ServerLimits()
-    await limits.read(client)
     await listen(client, limits, [node.id for node, _ in wanted], listen_s, take)
     for signal in signals:
         # the first of each is what it was before

@@ -18,6 +18,7 @@ from edge.contracts.sample_batch import TextTable
 from edge.data_acquisition.opcua import CONNECTION_ERRORS, connected, describe, resolve, status_words
 from edge.data_acquisition.opcua_limits import ServerLimits, in_batches
 from edge.data_acquisition.opcua_listen import listen
+from edge.data_acquisition.opcua_references import properties
 from edge.data_acquisition.opcua_security import Credentials
 from edge.data_acquisition.opcua_values import sample_batch, to_ns, waveform_block
 from edge.formats.json_message import format_time
@@ -144,22 +145,11 @@ async def _read(client: Client, limits: ServerLimits, known: Sequence[_Seen]) ->
         found: Sequence[Any] = await client.uaclient.read_attributes(list(nodes), ua.AttributeIds.Value)
         return found
 
-    async def units(nodes: Sequence[ua.NodeId]) -> Sequence[Any]:
-        element = ua.RelativePathElement()
-        element.ReferenceTypeId, element.IncludeSubtypes = ua.NodeId(ua.ObjectIds.HasProperty), True
-        element.TargetName = ua.QualifiedName("EngineeringUnits", 0)
-        paths = [ua.BrowsePath(StartingNode=node, RelativePath=ua.RelativePath(Elements=[element])) for node in nodes]
-        found: Sequence[Any] = await client.uaclient.translate_browsepaths_to_nodeids(paths)
-        return found
-
     nodes = [each.node for each in known]
     for each, data in zip(known, await in_batches(nodes, limits.of("read"), values), strict=True):
         each.value = data
-    with_unit = []
-    for each, path in zip(known, await in_batches(nodes, limits.of("translate"), units), strict=True):
-        if path.StatusCode.is_good() and path.Targets:
-            target = path.Targets[0].TargetId
-            with_unit.append((each, ua.NodeId(target.Identifier, target.NamespaceIndex)))
+    units = await properties(client, limits, nodes, "EngineeringUnits")
+    with_unit = [(each, node) for each, node in zip(known, units, strict=True) if node is not None]
     found = await in_batches([node for _, node in with_unit], limits.of("read"), values)
     for (each, _), data in zip(with_unit, found, strict=True):
         each.unit = data.Value.Value if data.Value is not None else None
