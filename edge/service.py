@@ -9,7 +9,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from edge.journal import Journal, JournalError
 from edge.pipeline import OnnxModel, Pipeline, load_models
 from edge.publisher import Publisher
 from edge.recorder import Recorder, left_open
+from edge.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class EdgeService:
         self._unwritten: deque[Assessment | Alarm] = deque()
         self._journal_problem: str | None = None
         self._lost = 0
+        self._assessed: dict[str, Counter[str]] = {asset: Counter() for asset in plant.assets}
         texts = {entry.index: self._pipeline.texts[entry.index] for entry in plant.signal_table if entry.is_text}
         self._recorder = Recorder(home / "edge" / "recordings", plant.edge.recording, plant.signal_table, texts)
         self._tidying: asyncio.subprocess.Process | None = None
@@ -85,29 +87,33 @@ class EdgeService:
             )
             left_open(self._recorder.folder)
             await self._tidy_recordings()
-            async with asyncio.TaskGroup() as sinks:
-                publishing = sinks.create_task(self._publisher.run(), name="publisher")
-                async with asyncio.TaskGroup() as sources:
-                    tasks = [sources.create_task(run, name=f"source {name}") for name, run in self._acquisitions()]
-                    tasks.append(sources.create_task(self._work(), name="pipeline"))
-                    await stop.wait()
-                    for task in tasks:
-                        task.cancel()
-                self._step()
-                self._save_state()
-                self._recorder.write(time.time())
-                self._recorder.close()
-                if self._tidying is not None and self._tidying.returncode is None:
-                    # the next start goes on with it
-                    self._tidying.terminate()
-                self._publisher.publish_status(self._status(online=False))
-                # the journal has what the broker does not acknowledge in time
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(FLUSH_S):
-                        await self._publisher.drained()
-                publishing.cancel()
+            with Telemetry(self._environ.get("KULLAGER_EDGE_METRICS", self._plant.edge.metrics)) as self._telemetry:
+                await self._serve(stop)
             journal.set_published(self._publisher.published)
         logger.info("stopped in order")
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as sinks:
+            publishing = sinks.create_task(self._publisher.run(), name="publisher")
+            async with asyncio.TaskGroup() as sources:
+                tasks = [sources.create_task(run, name=f"source {name}") for name, run in self._acquisitions()]
+                tasks.append(sources.create_task(self._work(), name="pipeline"))
+                await stop.wait()
+                for task in tasks:
+                    task.cancel()
+            self._step()
+            self._save_state()
+            self._recorder.write(time.time())
+            self._recorder.close()
+            if self._tidying is not None and self._tidying.returncode is None:
+                # the next start goes on with it
+                self._tidying.terminate()
+            self._publisher.publish_status(self._status(online=False))
+            # the journal has what the broker does not acknowledge in time
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_S):
+                    await self._publisher.drained()
+            publishing.cancel()
 
     def _acquisitions(self) -> list[tuple[str, Coroutine[None, None, None]]]:
         texts, runs = self._pipeline.texts, []
@@ -153,6 +159,7 @@ class EdgeService:
                     account.changed = False
             if now >= next_housekeeping:
                 next_housekeeping = now + 1.0
+                self._telemetry.show(self._status(online=True), {name: dict(each) for name, each in self._assessed.items()})
                 self._journal.set_published(self._publisher.published)
                 self._journal.trim(time.time())
                 if self._recorder.write(time.time()):
@@ -178,6 +185,8 @@ class EdgeService:
             self._take(self._queue.get_nowait())
         if (to := self._clock.time(time.monotonic())) is not None:
             results = self._pipeline.advance(to)
+            for found in results.assessments:
+                self._assessed[found.asset][found.reason or found.state] += 1
             self._unwritten.extend(results.assessments)
             self._unwritten.extend(results.alarms)
             self._write()

@@ -66,11 +66,15 @@ class RecordingSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeSettings:
-    """`results` names the MQTT source whose broker takes the results; with one MQTT source it may be left out."""
+    """`results` names the MQTT source whose broker takes the results; with one MQTT source it may be left out.
+
+    metrics: host and port at which the edge answers /metrics, /healthz and /readyz; empty: nowhere
+    """
 
     __pydantic_config__ = _STRICT
     id: Identifier
     results: Identifier | None = None
+    metrics: Annotated[str, Field(pattern=r"^(|\S+:[0-9]{1,5})$")] = ""
     recording: RecordingSettings = RecordingSettings()
 
 

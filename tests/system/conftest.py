@@ -75,6 +75,7 @@ class Site:
             "KULLAGER_SOURCE_PLC_URL": f"opc.tcp://127.0.0.1:{free_port()}",
             "KULLAGER_SOURCE_BROKER_URL": mosquitto.url,
             "KULLAGER_OPERATOR_TOKEN": TOKEN,
+            "KULLAGER_EDGE_METRICS": f"127.0.0.1:{free_port()}",
         }
         self.processes: list[Process] = []
 
@@ -120,6 +121,14 @@ class Site:
     def edge_status(self) -> dict[str, Any]:
         edges = (self.get("/status") or {"edges": []})["edges"]
         return edges[0] if edges else {}
+
+    def ask_edge(self, path: str) -> tuple[int, str]:
+        """Status and text of what the edge itself answers; 0 while it does not."""
+        try:
+            answer = httpx.get(f"http://{self.environment['KULLAGER_EDGE_METRICS']}{path}", timeout=10)
+        except httpx.TransportError:
+            return 0, ""
+        return answer.status_code, answer.text
 
     def logs(self) -> str:
         return "\n".join(f"== {p.log.name}\n{p.log.read_text()[-3000:]}" for p in self.processes)

@@ -29,8 +29,12 @@ def test_each_process_may_die_and_come_back(running: tuple[Site, dict[str, Proce
     processes["simulator"].kill()
     wait_for("the edge says so", lambda: site.edge_status()["sources"]["plc"]["state"] == "disconnected")
     assert processes["edge"].runs
+    _, text = wait_for("the edge is not ready", lambda: (found := site.ask_edge("/readyz"))[0] == 503 and found)
+    assert text.startswith("source 'plc' is disconnected: the connection to opc.tcp")
+    assert site.ask_edge("/healthz")[0] == 200
     processes["simulator"].start()
     _scores_move(site)
+    wait_for("the edge is ready", lambda: site.ask_edge("/readyz") == (200, "all sources and models are in service\n"))
     _page_moves(page, site)
 
     processes["edge"].kill()

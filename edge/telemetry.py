@@ -1,0 +1,162 @@
+"""What others may ask the edge over HTTP: `/metrics` for Prometheus, `/healthz` (does it turn?), `/readyz` (does it serve?).
+
+A thread of its own answers from the last status that the service has left here, so that nobody who asks holds up the pipeline.
+"""
+
+import logging
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.exposition import make_wsgi_app
+
+from edge.contracts.status import EdgeStatus, SourceState
+
+logger = logging.getLogger(__name__)
+
+# without a turn of the main loop for so long it hangs [s]
+HANGS_S: Final = 15.0
+
+
+class Telemetry:
+    """Serve with `with Telemetry(address)`; `show` a status each second. `address`: host:port, nothing is served without.
+
+    Where the address cannot be had the edge goes on without, and says so.
+    """
+
+    def __init__(self, address: str, now: Callable[[], float] = time.monotonic) -> None:
+        self._address, self._now = address, now
+        self._status: EdgeStatus | None = None
+        self._assessed: Mapping[str, Mapping[str, int]] = {}
+        self._shown = now()
+        self._server: WSGIServer | None = None
+        registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=registry)
+        registry.register(self)
+        self._metrics = make_wsgi_app(registry)
+
+    def __enter__(self) -> Self:
+        if self._address:
+            host, _, port = self._address.rpartition(":")
+            try:
+                self._server = make_server(host, int(port), self._answer, _ThreadingServer, _Quiet)
+            except (OSError, OverflowError) as error:
+                logger.error("metrics are not served at %s: %s", self._address, error)
+            else:
+                threading.Thread(target=self._server.serve_forever, name="telemetry", daemon=True).start()
+                logger.info("/metrics, /healthz and /readyz are served at http://%s", self._address)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+    def show(self, status: EdgeStatus, assessed: Mapping[str, Mapping[str, int]]) -> None:
+        """assessed: of each asset how many were normal, anomalous, or withheld for which reason, since the edge began."""
+        self._status, self._assessed, self._shown = status, assessed, self._now()
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics of the last status; prometheus_client calls it."""
+        if (status := self._status) is not None:
+            yield InfoMetricFamily("kullager_edge", "This edge", {"edge": status.edge, "version": status.version})
+            yield from _sources(status)
+            yield from _rest(status)
+            counted = CounterMetricFamily("kullager_assessments", "Assessments by state or reason", labels=["asset", "state"])
+            for asset, counts in self._assessed.items():
+                for state, count in counts.items():
+                    counted.add_metric([asset, state], count)
+            yield counted
+
+    def faults(self) -> list[str]:
+        """What keeps the edge from serving the whole plant."""
+        status = self._status
+        if status is None:
+            return ["it is starting"]
+        faults = [
+            f"source '{name}' is {source.state}: {source.problem or ''}".rstrip(": ")
+            for name, source in status.sources.items()
+            if source.state is not SourceState.CONNECTED
+        ]
+        faults += [f"model '{name}': {model.problem}" for name, model in status.models.items() if model.problem]
+        if status.journal is not None and status.journal.problem:
+            faults.append(status.journal.problem)
+        return faults
+
+    def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO")
+        if path == "/metrics":
+            answer: Iterable[bytes] = self._metrics(environ, start)
+            return answer
+        if path == "/healthz":
+            silent = self._now() - self._shown
+            good, lines = silent < HANGS_S, [f"the main loop turned {silent:.1f} s ago"]
+        elif path == "/readyz":
+            faults = self.faults()
+            good, lines = not faults, faults or ["all sources and models are in service"]
+        else:
+            start("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+            return [b"there are /metrics, /healthz and /readyz\n"]
+        start("200 OK" if good else "503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")])
+        return ["".join(f"{line}\n" for line in lines).encode()]
+
+
+def _sources(status: EdgeStatus) -> Iterator[Metric]:
+    connected = GaugeMetricFamily("kullager_source_connected", "Whether the source is connected", labels=["source"])
+    samples = CounterMetricFamily("kullager_source_samples", "Samples that came from the source", labels=["source"])
+    rejected = CounterMetricFamily(
+        "kullager_source_rejected", "What came from the source and was not used", labels=["source", "reason"]
+    )
+    offset = GaugeMetricFamily(
+        "kullager_source_clock_offset_seconds", "How far the source's clock is ahead of this one", labels=["source"]
+    )
+    newest = GaugeMetricFamily(
+        "kullager_source_last_sample_timestamp_seconds", "Time of the newest sample of the source", labels=["source"]
+    )
+    for name, source in status.sources.items():
+        connected.add_metric([name], float(source.state is SourceState.CONNECTED))
+        samples.add_metric([name], source.samples)
+        for reason, count in source.rejected.items():
+            rejected.add_metric([name, reason], count)
+        if source.clock_offset_s is not None:
+            offset.add_metric([name], source.clock_offset_s)
+        if source.last_sample is not None:
+            newest.add_metric([name], source.last_sample / 1e9)
+    yield from (connected, samples, rejected, offset, newest)
+
+
+def _rest(status: EdgeStatus) -> Iterator[Metric]:
+    refused = CounterMetricFamily(
+        "kullager_refused_samples", "Samples that no instant of the grid could use", labels=["reason"]
+    )
+    for reason, count in status.refused.items():
+        refused.add_metric([reason], count)
+    models = GaugeMetricFamily("kullager_model_in_service", "Whether the model gives scores", labels=["model", "version"])
+    for name, model in status.models.items():
+        models.add_metric([name, model.version or ""], float(not model.problem))
+    yield from (refused, models)
+    if status.journal is not None:
+        yield GaugeMetricFamily("kullager_journal_last_sequence", "Number of the newest result", status.journal.last_seq)
+        yield GaugeMetricFamily("kullager_journal_writable", "Whether results are written", not status.journal.problem)
+    if status.recording is not None:
+        yield CounterMetricFamily("kullager_recorded_samples", "Samples that were recorded", status.recording.samples)
+        yield CounterMetricFamily("kullager_unrecorded_samples", "Samples that could not be recorded", status.recording.lost)
+
+
+class _ThreadingServer(socketserver.ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    # who asks and stays silent is not waited for
+    timeout = 10.0
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its base names it so
+        logger.debug(format, *args)
