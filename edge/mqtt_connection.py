@@ -20,11 +20,14 @@ import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
@@ -35,6 +38,7 @@ logger = logging.getLogger(__name__)
 KEEPALIVE_S: Final = 15
 CONNECT_TIMEOUT_S: Final = 5.0
 MAX_IN_FLIGHT: Final = 1000
+MAX_PACKET: Final = (1 << 20) + (64 << 10)
 NO_MATCHING_SUBSCRIBERS: Final = 0x10  # MQTT 5, 3.4.2.1
 VERSION_NAMES: Final = {MQTTProtocolVersion.MQTTv5: "5", MQTTProtocolVersion.MQTTv311: "3.1.1"}
 
@@ -87,7 +91,11 @@ class _NoAnswerError(Exception):
 
 
 class MqttConnection:
-    """See the module. `queue_size` bounds the messages that wait; beyond it the oldest is dropped and counted in `dropped`."""
+    """See the module. `queue_size` bounds the messages that wait; beyond it the oldest is dropped and counted in `dropped`.
+
+    session_s:   how long the broker keeps subscriptions and QoS 1 messages while this client is away; 0: not at all
+    certificate: PEM file with the certificate and key by which this client shows who it is, over TLS
+    """
 
     def __init__(
         self,
@@ -99,10 +107,13 @@ class MqttConnection:
         password: str | None = None,
         will: Will | None = None,
         queue_size: int = 100_000,
+        session_s: int = 0,
+        certificate: Path | None = None,
     ) -> None:
         self.url, self.client_id, self.subscriptions = url, client_id, tuple(subscriptions)
         self.dropped = 0
         self._user, self._password, self._will = user, password, will
+        self._session_s, self._certificate = session_s, certificate
         self._queue: deque[Event] = deque()
         self._queue_size = queue_size
         self._ready = asyncio.Event()
@@ -149,6 +160,11 @@ class MqttConnection:
     def unacknowledged(self) -> int:
         """How many messages have been handed over on this connection and not come to the broker."""
         return self._handed_over - self._acknowledged if self._client is not None else 0
+
+    def unsubscribe(self, topic: str) -> None:
+        """End a subscription that an earlier session has left."""
+        if self._client is not None:
+            self._client.unsubscribe(topic)
 
     def cut(self) -> None:
         """Break the connection without a word, as a network does. It is made anew."""
@@ -213,7 +229,7 @@ class MqttConnection:
         parts = urlsplit(self.url)
         port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
         try:
-            await asyncio.to_thread(client.connect, parts.hostname or "", port, KEEPALIVE_S)
+            await asyncio.to_thread(client.connect, parts.hostname or "", port, KEEPALIVE_S, **self._session())
             client.loop_start()
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 code = await answered
@@ -233,7 +249,12 @@ class MqttConnection:
 
     def _new_client(self) -> paho.Client:
         client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=self.client_id, protocol=self._version, reconnect_on_failure=False
+            CallbackAPIVersion.VERSION2,
+            client_id=self.client_id,
+            protocol=self._version,
+            reconnect_on_failure=False,
+            # version 5 says so when it connects
+            clean_session=not self._session_s if self._version is MQTTProtocolVersion.MQTTv311 else None,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(MAX_IN_FLIGHT)
@@ -242,8 +263,21 @@ class MqttConnection:
         if self._will is not None:
             client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
         if self.url.startswith("mqtts://"):
-            client.tls_set()
+            try:
+                client.tls_set(certfile=str(self._certificate) if self._certificate else None)
+            except OSError as error:
+                raise OSError(None, f"the certificate in {self._certificate} cannot be used: {error}") from None
         return client
+
+    def _session(self) -> dict[str, Any]:
+        if self._version is not MQTTProtocolVersion.MQTTv5:
+            return {}
+        properties: Any = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        # larger ones the broker keeps to itself
+        properties.MaximumPacketSize = MAX_PACKET
+        if self._session_s:
+            properties.SessionExpiryInterval = self._session_s
+        return {"clean_start": not self._session_s, "properties": properties}
 
     def _refusal(self, code: ReasonCode | None) -> _NoAnswerError:
         if code is None:

@@ -7,6 +7,7 @@ number that is missing. Readers know a result by its identity, so nothing counts
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 import orjson
@@ -34,6 +35,7 @@ class Publisher:
         plant: Plant,
         journal: Journal,
         password: str | None,
+        certificate: Path | None,
         on_alarm_command: Callable[[AlarmVerb, AlarmCommand], None],
         offline: EdgeStatus,
     ) -> None:
@@ -46,6 +48,7 @@ class Publisher:
             subscriptions=[self._topics.edge_command(self._edge, "+")],
             user=broker.user,
             password=password,
+            certificate=certificate,
             will=Will(self._topics.edge_status(self._edge), encode(offline)),
         )
         self._next = journal.published() + 1

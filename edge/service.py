@@ -20,7 +20,7 @@ from edge.contracts.alarm import Alarm
 from edge.contracts.assessment import Assessment
 from edge.contracts.command import AlarmCommand, AlarmVerb
 from edge.contracts.plant import OpcuaSource, Plant
-from edge.contracts.plant_file import source_password
+from edge.contracts.plant_file import source_certificate, source_password
 from edge.contracts.sample_batch import SampleBatch, WaveformBlock
 from edge.contracts.status import EdgeStatus, JournalStatus, ModelStatus
 from edge.data_acquisition.account import SourceAccount
@@ -82,6 +82,7 @@ class EdgeService:
                 self._plant,
                 journal,
                 source_password(name, self._environ),
+                source_certificate(name, self._environ),
                 self._alarm_command,
                 self._status(online=False),
             )
@@ -131,7 +132,10 @@ class EdgeService:
                     name, source, (*signals, *waves), texts, account, self._bring, credentials, periods
                 ).run()
             else:
-                run = MqttAcquisition(name, source, self._plant, texts, account, self._bring, password, waves).run()
+                certificate = source_certificate(name, self._environ)
+                run = MqttAcquisition(
+                    name, source, self._plant, texts, account, self._bring, password, waves, certificate
+                ).run()
             runs.append((name, run))
         return runs
 

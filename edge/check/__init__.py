@@ -9,7 +9,7 @@ from edge.check.finding import Finding
 from edge.check.mqtt import check_mqtt
 from edge.check.opcua import check_opcua
 from edge.contracts.plant import OpcuaSource, Plant, SignalEntry, WaveformEntry
-from edge.contracts.plant_file import source_password
+from edge.contracts.plant_file import source_certificate, source_password
 from edge.contracts.sample_batch import TextTable
 from edge.data_acquisition.opcua_security import opcua_credentials
 from edge.pipeline import load_models
@@ -27,7 +27,8 @@ async def check(plant: Plant, home: Path, environ: Mapping[str, str], listen_s: 
             rows: list[SignalEntry | WaveformEntry] = [*plant.signals_of(name), *waves]
             checks.append(check_opcua(name, source, rows, texts, opcua_credentials(name, home, environ), listen_s))
         else:
-            checks.append(check_mqtt(name, source, plant, waves, texts, source_password(name, environ), listen_s))
+            shown = source_password(name, environ), source_certificate(name, environ)
+            checks.append(check_mqtt(name, source, plant, waves, texts, shown, listen_s))
     findings = [finding for part in await asyncio.gather(*checks) for finding in part]
     return [*findings, *_check_models(plant, home)]
 

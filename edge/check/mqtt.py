@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -44,9 +45,10 @@ async def check_mqtt(
     plant: Plant,
     waves: Sequence[WaveformEntry],
     texts: Mapping[int, TextTable],
-    password: str | None,
+    shown: tuple[str | None, Path | None],
     listen_s: float,
 ) -> list[Finding]:
+    """`shown` are the password and the certificate by which the edge says who it is."""
     where = f"source '{name}' ({source.url})"
     address = urlsplit(source.url)
     try:
@@ -54,8 +56,14 @@ async def check_mqtt(
     except OSError:
         return [Finding(False, f"{where}: no machine is known by the name '{address.hostname}': is it right, and is DNS?")]
     topics = SignalTopics(plant, name, texts, waves)
+    password, certificate = shown
     connection = MqttConnection(
-        url=source.url, client_id=f"{plant.edge.id}-check", subscriptions=topics.topics, user=source.user, password=password
+        url=source.url,
+        client_id=f"{plant.edge.id}-check",
+        subscriptions=topics.topics,
+        user=source.user,
+        password=password,
+        certificate=certificate,
     )
     findings: list[Finding] = []
     heard = _Heard()
@@ -85,7 +93,7 @@ async def check_mqtt(
         if not findings:
             return [Finding(False, f"{where}: no answer within {CONNECT_S:.0f} s")]
     if address.scheme == "mqtts":
-        findings += await _certificate(where, address.hostname or "", address.port or 8883)
+        findings += await _certificate(where, address.hostname or "", address.port or 8883, certificate)
     if heard.offset_s is not None:
         ahead = "ahead of" if heard.offset_s > 0 else "behind"
         words = f"{where}: its newest times are {abs(heard.offset_s) * 1000:,.0f} ms {ahead} this machine's"
@@ -93,11 +101,14 @@ async def check_mqtt(
     return [*dict.fromkeys(findings), *(_judge(row, heard, texts, listen_s) for row in rows)]
 
 
-async def _certificate(where: str, host: str, port: int) -> Iterator[Finding]:
+async def _certificate(where: str, host: str, port: int, own: Path | None) -> Iterator[Finding]:
     """The days that the broker's certificate has left; whether it is trusted the connection has told."""
+    context = ssl.create_default_context()
     try:
+        if own is not None:
+            context.load_cert_chain(own)
         async with asyncio.timeout(CONNECT_S):
-            _, writer = await asyncio.open_connection(host, port, ssl=ssl.create_default_context())
+            _, writer = await asyncio.open_connection(host, port, ssl=context)
         shown = writer.get_extra_info("peercert")
         writer.close()
     except (OSError, TimeoutError):

@@ -58,6 +58,12 @@ def source_password(name: str, environ: Mapping[str, str]) -> str | None:
     return environ.get(variable)
 
 
+def source_certificate(name: str, environ: Mapping[str, str]) -> Path | None:
+    """The PEM file with certificate and key by which a source knows its user: `KULLAGER_SOURCE_<NAME>_CERTIFICATE_FILE`."""
+    file = environ.get(source_variable(name, "CERTIFICATE_FILE"))
+    return Path(file) if file else None
+
+
 def source_variable(name: str, key: str) -> str:
     """The variable of the environment for a key of a source.
 

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from edge.contracts.errors import MessageError
@@ -15,6 +16,8 @@ from edge.mqtt_connection import Connected, Lost, Message, MqttConnection
 logger = logging.getLogger(__name__)
 
 Sink = Callable[[str, SampleBatch | WaveformBlock], Awaitable[None]]
+# how long a broker keeps messages while the edge is away
+SESSION_S: Final = 86_400
 # of each kind of bad message the first is logged, the others are counted
 _LOGGED_ONCE: Final = "source '%s': %s (further messages of this kind are counted only)"
 
@@ -32,10 +35,12 @@ class MqttAcquisition:
         sink: Sink,
         password: str | None = None,
         waveforms: Sequence[WaveformEntry] = (),
+        certificate: Path | None = None,
     ) -> None:
         self._name, self._source, self._account, self._sink, self._password = name, source, account, sink, password
         self._topics = SignalTopics(plant, name, texts, waveforms)
         self._client_id = f"{plant.edge.id}-{name}"
+        self._certificate = certificate
         self._logged: set[str] = set()
 
     async def run(self) -> None:
@@ -45,12 +50,17 @@ class MqttAcquisition:
             subscriptions=self._topics.topics,
             user=self._source.user,
             password=self._password,
+            session_s=SESSION_S,
+            certificate=self._certificate,
         )
-        dropped = 0
+        dropped, wanted = 0, frozenset(self._topics.topics)
         async with connection:
             async for event in connection:
                 match event:
-                    case Message():
+                    case Message(topic=topic):
+                        if topic not in wanted:
+                            # a subscription of an earlier plant file
+                            connection.unsubscribe(topic)
                         await self._take(event)
                     case Connected(version=version):
                         self._account.connected()

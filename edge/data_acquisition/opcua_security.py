@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from edge.application_certificate import Application, Identity, certificates_in, fingerprint, kept_identity, read_identity
 from edge.contracts.errors import ConnectionRefused, KullagerError
 from edge.contracts.plant import OpcuaSource
-from edge.contracts.plant_file import source_password, source_variable
+from edge.contracts.plant_file import source_certificate, source_password
 
 logger = logging.getLogger(__name__)
 
@@ -151,11 +151,10 @@ def certificate_folder(home: Path) -> Path:
 
 def opcua_credentials(name: str, home: Path, environ: Mapping[str, str]) -> Credentials:
     """What a source is shown: its password or its user's certificate come from the environment."""
-    file = environ.get(source_variable(name, "USER_CERTIFICATE_FILE"))
     return Credentials(
         certificates=Certificates(certificate_folder(home)),
         password=source_password(name, environ),
-        user_certificate=Path(file) if file else None,
+        user_certificate=source_certificate(name, environ),
     )
 
 

@@ -3,7 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from edge.contracts.sample_batch import Quality, SampleBatch, TextTable, Wavefor
 from edge.formats.json_message import format_time, parse_time
 
 MAX_PAYLOAD_BYTES = 1 << 20
+# a number below the first is in units of so many nanoseconds
+EPOCH_UNITS = ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,22 @@ class Reading:
     blocks: tuple[WaveformBlock, ...] = ()
 
 
+@dataclass(slots=True)
+class _Taken:
+    """Columns that grow while a message is read."""
+
+    signals: list[int] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    qualities: list[Quality] = field(default_factory=list)
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
 class SignalTopics:
     """Reads the messages of one MQTT source into sample batches.
+
+    A message is an object, a number, or a list of either; fields may hold lists of samples, with a list of their times. Times
+    are RFC 3339, or numbers since 1970 in seconds, milli-, micro- or nanoseconds, told apart by their size.
 
     A number is a good sample, `null` a bad one (the sensor says that it does not know). A value of another type or
     one that is not finite is a bad sample too, and counted. A field that a message leaves out is no sample.
@@ -61,31 +77,44 @@ class SignalTopics:
             body = orjson.loads(payload)
         except orjson.JSONDecodeError as error:
             raise MessageError("not-json", f"{topic}: is not JSON: {error}") from None
-        rejected: Counter[str] = Counter()
+        taken = _Taken()
+        for one in body if isinstance(body, list) else (body,):
+            self._read_one(one, rows, topic, received, taken)
+        blocks = (_block(body, waveform, topic),) if waveform is not None else ()
+        batch = SampleBatch.of(taken.signals, taken.times, taken.values, taken.qualities)
+        return Reading(batch, taken.rejected, blocks)
+
+    def _read_one(self, body: Any, rows: Sequence[SignalEntry], topic: str, received: int, taken: "_Taken") -> None:
         # most messages carry one time for all their values
-        known_times: dict[str, int] = {}
-        signals, times, values, qualities = [], [], [], []
+        known_times: dict[str, Sequence[int]] = {}
         for row in rows:
             try:
                 found, raw = _field(body, row.signal.field, topic)
                 if not found:
                     continue
                 if (path := row.signal.time_field) is None:
-                    time = received
-                elif (time := known_times.get(path, -1)) < 0:
-                    time = known_times[path] = _time(body, path, topic)
+                    times: Sequence[int] = (received,)
+                elif (known := known_times.get(path)) is None:
+                    times = known_times[path] = _times(body, path, topic)
+                else:
+                    times = known
+                # a list of values needs a list of times
+                several = raw if isinstance(raw, list) and isinstance(times, list) else [raw]
+                if len(several) != len(times):
+                    raise MessageError(
+                        "bad-time", f"{topic}: '{row.signal.field}' has {len(several)} values at {len(times)} times"
+                    )
             except MessageError as error:
-                rejected[error.reason] += 1
+                taken.rejected[error.reason] += 1
                 continue
-            value, quality, fault = self._value(row, raw)
-            if fault is not None:
-                rejected[fault] += 1
-            signals.append(row.index)
-            times.append(time)
-            values.append(value)
-            qualities.append(quality)
-        blocks = (_block(body, waveform, topic),) if waveform is not None else ()
-        return Reading(SampleBatch.of(signals, times, values, qualities), rejected, blocks)
+            for time, each in zip(times, several, strict=True):
+                value, quality, fault = self._value(row, each)
+                if fault is not None:
+                    taken.rejected[fault] += 1
+                taken.signals.append(row.index)
+                taken.times.append(time)
+                taken.values.append(value)
+                taken.qualities.append(quality)
 
     def _value(self, row: SignalEntry, raw: Any) -> tuple[float, Quality, str | None]:
         if raw is None:
@@ -153,7 +182,7 @@ def _block(body: Any, entry: WaveformEntry, topic: str) -> WaveformBlock:
         raise MessageError("wrong-type", f"{topic}: 'points' should be numbers") from None
     if points.ndim != 1 or not np.isfinite(points).all():
         raise MessageError("not-finite", f"{topic}: 'points' should be finite numbers")
-    return WaveformBlock(signal=entry.index, time=_time(body, "time", topic), rate_hz=wanted.rate_hz, points=points)
+    return WaveformBlock(signal=entry.index, time=_times(body, "time", topic)[0], rate_hz=wanted.rate_hz, points=points)
 
 
 def _field(body: Any, path: str | None, topic: str) -> tuple[bool, Any]:
@@ -169,14 +198,27 @@ def _field(body: Any, path: str | None, topic: str) -> tuple[bool, Any]:
     return True, body
 
 
-def _time(body: Any, path: str, topic: str) -> int:
+def _times(body: Any, path: str, topic: str) -> Sequence[int]:
+    """A list where the message has one, otherwise a tuple of one."""
     found, raw = _field(body, path, topic)
-    if not found or not isinstance(raw, str):
+    if found and isinstance(raw, list):
+        return [_time(each, path, topic) for each in raw]
+    return (_time(raw if found else None, path, topic),)
+
+
+def _time(raw: Any, path: str, topic: str) -> int:
+    """ns since 1970 UTC."""
+    if isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
+        # from 1973 to 5138 the units do not overlap
+        unit = next((unit for below, unit in EPOCH_UNITS if abs(raw) < below), 1)
+        time = raw * unit if isinstance(raw, int) else round(raw * unit)
+    elif isinstance(raw, str):
+        try:
+            time = parse_time(raw)
+        except ValueError as error:
+            raise MessageError("bad-time", f"{topic}: {path}: {error}") from None
+    else:
         raise MessageError("bad-time", f"{topic}: '{path}' should be a time such as '2026-11-23T10:00:05Z', not {raw!r}")
-    try:
-        time = parse_time(raw)
-    except ValueError as error:
-        raise MessageError("bad-time", f"{topic}: {path}: {error}") from None
     if not 0 <= time < 1 << 62:
         raise MessageError("bad-time", f"{topic}: {path}: {raw} lies outside 1970 to 2116")
     return time

@@ -231,7 +231,7 @@ async def test_users_are_let_in_by_certificate(serve: Serve, tmp_path: Path) -> 
     shown, user = made(tmp_path / "plc.pem"), made(tmp_path / "user.pem", uri="urn:user")
     trusting(tmp_path, shown.certificate)
     async with serve(shown, anonymous=False) as url:
-        right = credentials_of(tmp_path, KULLAGER_SOURCE_PLC_USER_CERTIFICATE_FILE=str(tmp_path / "user.pem"))
+        right = credentials_of(tmp_path, KULLAGER_SOURCE_PLC_CERTIFICATE_FILE=str(tmp_path / "user.pem"))
         assert await reads(source(url), right)
         only_key = tmp_path / "key.pem"
         only_key.write_bytes(user.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

@@ -29,6 +29,28 @@ def test_a_good_message(topics: SignalTopics) -> None:
     assert not reading.rejected
 
 
+def test_times_are_text_or_numbers_of_any_unit(topics: SignalTopics) -> None:
+    then = parse_time(THEN)
+    for written in (then, then // 1000, then // 1_000_000, then // 1_000_000_000, then / 1e9, f'"{THEN}"'):
+        reading = topics.read("press", f'{{"force": 1, "time": {written}}}'.encode(), NOW)
+        assert reading.batch.time.tolist() == [then], written
+
+
+def test_one_message_brings_many_samples(topics: SignalTopics) -> None:
+    then = parse_time(THEN)
+    listed = ", ".join(f'{{"force": {number}.5, "time": {then // 1_000_000 + number}}}' for number in range(3))
+    columns = f'{{"force": [0.5, 1.5, null], "time": [{then}, {then + 1_000_000}, {then + 2_000_000}]}}'
+    rows = topics.read("press", f"[{listed}]".encode(), NOW).batch
+    assert rows.value.tolist() == [0.5, 1.5, 2.5]
+    assert rows.time.tolist() == [then, then + 1_000_000, then + 2_000_000]
+    batch = topics.read("press", columns.encode(), NOW).batch
+    assert batch.time.tolist() == rows.time.tolist()
+    assert batch.value[:2].tolist() == [0.5, 1.5]
+    assert batch.quality.tolist() == [Quality.GOOD, Quality.GOOD, Quality.BAD]
+    uneven = topics.read("press", f'{{"force": [1, 2], "time": ["{THEN}"]}}'.encode(), NOW)
+    assert (len(uneven.batch), uneven.rejected) == (0, {"bad-time": 1})
+
+
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
@@ -69,7 +91,8 @@ def test_a_wrong_type_is_a_bad_sample_and_counted(topics: SignalTopics, payload:
 
 
 @pytest.mark.parametrize(
-    "time", ["null", "1700000000", '"yesterday"', '"2026-11-23T10:00:05"', '"9999-01-01T00:00:00Z"', '"1900-01-01T00:00:00Z"']
+    "time",
+    ["null", "true", "-5", "1e40", '"yesterday"', '"2026-11-23T10:00:05"', '"9999-01-01T00:00:00Z"', '"1900-01-01T00:00:00Z"'],
 )
 def test_a_bad_time_is_no_sample_and_counted(topics: SignalTopics, time: str) -> None:
     reading = topics.read("press", f'{{"force": 1.0, "time": {time}}}'.encode(), NOW)
