@@ -1,4 +1,4 @@
-"""`python -m edge run|check|recordings|browse|trust`: the edge of a plant."""
+"""`python -m edge run|check|recordings|gaps|browse|trust`: the edge of a plant."""
 
 import argparse
 import asyncio
@@ -23,6 +23,8 @@ from edge.contracts.plant import OpcuaSource, Plant, Security
 from edge.contracts.plant_file import load_plant
 from edge.data_acquisition.opcua import CONNECTION_ERRORS, connected, describe
 from edge.data_acquisition.opcua_security import Certificates, Credentials, certificate_folder
+from edge.formats.json_message import format_time
+from edge.ledger import gaps_of
 from edge.service import EdgeService
 
 
@@ -38,6 +40,9 @@ def main() -> int:
     checking.add_argument("--json", action="store_true", help="for programs")
     recordings = verbs.add_parser("recordings", help="make Parquet of what was recorded, and list it")
     recordings.add_argument("--plant", type=Path, required=True, help="the plant file")
+    gaps = verbs.add_parser("gaps", help="list the intervals without data: from when to when, why, and what was read back")
+    gaps.add_argument("--asset", help="of this machine only")
+    gaps.add_argument("--json", action="store_true", help="for programs")
     browsing = verbs.add_parser("browse", help="draft a plant file from what an OPC UA server or a broker has")
     browsing.add_argument("url", help="opc.tcp://host:4840 or mqtt://host:1883; the password comes from KULLAGER_PASSWORD")
     browsing.add_argument("--user", default="")
@@ -58,6 +63,8 @@ def main() -> int:
             certificate = Certificates(certificate_folder(home)).trust(arguments.fingerprint)
             print(f"'{certificate.subject.rfc4514_string()}' is trusted; an edge that runs connects by itself")
             return 0
+        if arguments.verb == "gaps":
+            return _gaps(home / "edge" / "gaps.sqlite", arguments.asset, as_json=arguments.json)
         if arguments.verb == "browse":
             return asyncio.run(_browse(arguments, home))
         plant = load_plant(arguments.plant, os.environ)
@@ -101,6 +108,22 @@ async def _browse(arguments: argparse.Namespace, home: Path) -> int:
     print(
         f"{arguments.out}: {len(assets)} machines, {sum(len(a.signals) for a in assets)} signals, {guesses} guesses to confirm"
     )
+    return 0
+
+
+def _gaps(path: Path, asset: str | None, *, as_json: bool) -> int:
+    found = gaps_of(path, asset)
+    if as_json:
+        print(json.dumps([asdict(gap) for gap in found], ensure_ascii=False, indent=2))
+        return 0
+    for gap in found:
+        first = format_time(gap.first) if gap.first is not None else "ever"
+        last = format_time(gap.last) if gap.last is not None else "now"
+        length = f"{(gap.last - gap.first) / 1e9:,.0f} s" if gap.first is not None and gap.last is not None else "open"
+        print(
+            f"{gap.asset}.{gap.signal}: from {first} to {last} ({length}): {gap.cause}; {gap.recovered} samples were read back"
+        )
+    print(f"{len(found)} intervals without data")
     return 0
 
 

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -60,10 +61,10 @@ class Recorder:
     def status(self) -> RecordingStatus:
         return RecordingStatus(samples=self._recorded, lost=self._lost, problem=self._problem)
 
-    def add(self, batch: SampleBatch) -> None:
-        """Keep a batch for the next `write`."""
+    def add(self, batch: SampleBatch, *, recovered: bool = False) -> None:
+        """Keep a batch for the next `write`; `recovered`: it was read back from a server's history."""
         if self._settings.max_gb > 0:
-            self._waiting.append(batch)
+            self._waiting.append(replace(batch, quality=batch.quality | sample_log.RECOVERED) if recovered else batch)
 
     def write(self, now: float) -> bool:
         """Write what has come since; `now`: s since 1970. True where a log was closed that is to be made Parquet of."""

@@ -1,10 +1,11 @@
 """Recordings as Parquet, by asset and day: made of the recorder's closed logs, and kept as long as the plant file says.
 
-    recordings/asset=pump-101/day=2026-11-27/….parquet      time, signal, value, text, quality
+    recordings/asset=pump-101/day=2026-11-27/….parquet      time, signal, value, text, quality, recovered
 
 A row is a sample as it came: `time` (UTC), `value` in the plant file's unit, or `text` of a text signal, `quality` good,
-uncertain or bad. pandas and DuckDB read the folder, or one machine's, as one table. Files are written whole or not at all and
-carry checksums. Of a day that is over the parts become one file.
+uncertain or bad, and whether it was `recovered`, read back from a server's history after an absence. pandas and DuckDB read
+the folder, or one machine's, as one table. Files are written whole or not at all and carry checksums. Of a day that is over
+the parts become one file.
 
 The edge runs this in a process of its own, so that neither memory nor failures are the edge's.
 """
@@ -31,7 +32,7 @@ from numpy.typing import NDArray
 from edge.contracts.errors import RecordingError
 from edge.contracts.plant import RecordingSettings
 from edge.contracts.sample_batch import Quality, SampleBatch
-from edge.formats.sample_log import SampleLog, read_log
+from edge.formats.sample_log import RECOVERED, SampleLog, read_log
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,14 @@ PARTS: Final = b"kullager.parts"
 WORD: Final = pa.dictionary(pa.int32(), pa.string())
 QUALITIES: Final = [quality.name.lower() for quality in Quality]
 SCHEMA: Final = pa.schema(
-    {"time": pa.timestamp("ns", "UTC"), "signal": WORD, "value": pa.float64(), "text": WORD, "quality": WORD}
+    {
+        "time": pa.timestamp("ns", "UTC"),
+        "signal": WORD,
+        "value": pa.float64(),
+        "text": WORD,
+        "quality": WORD,
+        "recovered": pa.bool_(),
+    }
 )
 
 
@@ -136,6 +144,7 @@ def _table(samples: SampleBatch, rows: NDArray[np.int64], log: SampleLog) -> pa.
         of_it = np.flatnonzero((signal == number) & ~np.isnan(value))
         text[of_it] = [texts.index(table[code]) if code in table else -1 for code in value[of_it].astype(np.int64).tolist()]
     is_text = np.array([each.is_text for each in log.signals])[signal]
+    quality = samples.quality[rows] & ~RECOVERED
     names = pa.array([each.name for each in log.signals], pa.string())
     return pa.table(
         {
@@ -143,7 +152,8 @@ def _table(samples: SampleBatch, rows: NDArray[np.int64], log: SampleLog) -> pa.
             "signal": pa.DictionaryArray.from_arrays(pa.array(signal), names),
             "value": pa.array(np.where(is_text, np.nan, value), from_pandas=True),
             "text": pa.DictionaryArray.from_arrays(pa.array(text, mask=text < 0), pa.array(texts, pa.string())),
-            "quality": pa.DictionaryArray.from_arrays(pa.array(samples.quality[rows].astype(np.int32)), pa.array(QUALITIES)),
+            "quality": pa.DictionaryArray.from_arrays(pa.array(quality.astype(np.int32)), pa.array(QUALITIES)),
+            "recovered": pa.array(samples.quality[rows] >= RECOVERED),
         },
         SCHEMA,
     )

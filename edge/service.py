@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,7 @@ from edge.data_acquisition.opcua import OpcuaAcquisition
 from edge.data_acquisition.opcua_security import opcua_credentials
 from edge.data_acquisition.stream_clock import StreamClock
 from edge.journal import Journal, JournalError
+from edge.ledger import Ledger
 from edge.pipeline import OnnxModel, Pipeline, load_models
 from edge.publisher import Publisher
 from edge.recorder import Recorder, left_open
@@ -70,6 +71,7 @@ class EdgeService:
         texts = {entry.index: self._pipeline.texts[entry.index] for entry in plant.signal_table if entry.is_text}
         self._recorder = Recorder(home / "edge" / "recordings", plant.edge.recording, plant.signal_table, texts)
         self._tidying: asyncio.subprocess.Process | None = None
+        self._ledger = Ledger(home / "edge" / "gaps.sqlite", plant, self._cause_of)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve. Raises `JournalError` where the journal cannot be opened."""
@@ -88,7 +90,8 @@ class EdgeService:
             )
             left_open(self._recorder.folder)
             await self._tidy_recordings()
-            with Telemetry(self._environ.get("KULLAGER_EDGE_METRICS", self._plant.edge.metrics)) as self._telemetry:
+            address = self._environ.get("KULLAGER_EDGE_METRICS", self._plant.edge.metrics)
+            with Telemetry(address) as self._telemetry, self._ledger:
                 await self._serve(stop)
             journal.set_published(self._publisher.published)
         logger.info("stopped in order")
@@ -129,7 +132,7 @@ class EdgeService:
             if isinstance(source, OpcuaSource):
                 credentials = opcua_credentials(name, self._home, self._environ)
                 run = OpcuaAcquisition(
-                    name, source, (*signals, *waves), texts, account, self._bring, credentials, periods
+                    name, source, (*signals, *waves), texts, account, self._bring, credentials, periods, self
                 ).run()
             else:
                 certificate = source_certificate(name, self._environ)
@@ -138,6 +141,19 @@ class EdgeService:
                 ).run()
             runs.append((name, run))
         return runs
+
+    def _cause_of(self, source: str) -> str | None:
+        account = self._accounts[source]
+        return None if account.is_connected else account.status().problem or "the source was not connected yet"
+
+    def newest(self) -> Mapping[int, int]:
+        """By number of the signal its newest sample [ns UTC]: what came before is not missing."""
+        return self._ledger.newest
+
+    def recovered(self, batch: SampleBatch) -> None:
+        """What was read back from a server's history is recorded; the instants that it belongs to have been assessed."""
+        self._recorder.add(batch, recovered=True)
+        self._ledger.recovered(batch)
 
     async def _bring(self, source: str, batch: SampleBatch | WaveformBlock) -> None:
         """What the sources hand over; waits while the pipeline is busy."""
@@ -163,6 +179,7 @@ class EdgeService:
                     account.changed = False
             if now >= next_housekeeping:
                 next_housekeeping = now + 1.0
+                self._ledger.look(now, time.time())
                 self._telemetry.show(self._status(online=True), {name: dict(each) for name, each in self._assessed.items()})
                 self._journal.set_published(self._publisher.published)
                 self._journal.trim(time.time())
@@ -171,6 +188,8 @@ class EdgeService:
             if now >= next_state:
                 next_state = now + STATE_S
                 self._save_state()
+                self._ledger.save()
+                self._ledger.trim(time.time())
 
     def _take(self, brought: _Brought) -> None:
         if isinstance(brought.batch, WaveformBlock):
@@ -178,6 +197,7 @@ class EdgeService:
             self._pipeline.feed_waveform(brought.batch)
             return
         self._recorder.add(brought.batch)
+        self._ledger.saw(brought.batch, time.monotonic())
         newest = int(brought.batch.time.max())
         if self._clock.heard(brought.source, newest, time.monotonic()):
             logger.warning("source '%s': its clock has been set back; windows begin anew", brought.source)
@@ -237,7 +257,9 @@ class EdgeService:
             online=online,
             time=time.time_ns(),
             version=__version__,
-            sources={name: account.status() for name, account in self._accounts.items()},
+            sources={
+                name: replace(account.status(), silent=self._ledger.silent(name)) for name, account in self._accounts.items()
+            },
             models=self._model_status(),
             journal=JournalStatus(
                 id=journal.id,

@@ -120,7 +120,13 @@ def _sources(status: EdgeStatus) -> Iterator[Metric]:
     newest = GaugeMetricFamily(
         "kullager_source_last_sample_timestamp_seconds", "Time of the newest sample of the source", labels=["source"]
     )
+    silent = GaugeMetricFamily("kullager_source_silent_signals", "Signals that bring nothing now", labels=["source"])
+    recovered = CounterMetricFamily(
+        "kullager_source_recovered_samples", "Samples that were read back after an absence", labels=["source"]
+    )
     for name, source in status.sources.items():
+        silent.add_metric([name], source.silent)
+        recovered.add_metric([name], source.recovered)
         connected.add_metric([name], float(source.state is SourceState.CONNECTED))
         samples.add_metric([name], source.samples)
         for reason, count in source.rejected.items():
@@ -129,7 +135,7 @@ def _sources(status: EdgeStatus) -> Iterator[Metric]:
             offset.add_metric([name], source.clock_offset_s)
         if source.last_sample is not None:
             newest.add_metric([name], source.last_sample / 1e9)
-    yield from (connected, samples, rejected, offset, newest)
+    yield from (connected, samples, rejected, offset, newest, silent, recovered)
 
 
 def _rest(status: EdgeStatus) -> Iterator[Metric]:

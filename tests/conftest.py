@@ -1,5 +1,7 @@
 """Real parts for all tests: free ports, a mosquitto that can be stopped and started, and the demo plant on both."""
 
+import gc
+import pickle
 import shutil
 import signal
 import socket
@@ -9,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from asyncua.server.internal_server import InternalServer
 from hypothesis import HealthCheck, settings
 
 # tests never time: a busy machine is no counter-example
@@ -34,6 +37,32 @@ def free_port() -> Callable[[], int]:
                 return port
 
     return find
+
+
+_standard_nodes: bytes | None = None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def servers_start_quickly() -> None:
+    """OPC UA servers of this process get the standard's six thousand nodes as a copy of those that the first one has made.
+
+    Making them takes asyncua three seconds of each start, of which the tests have more than a hundred.
+    """
+    original = InternalServer.load_standard_address_space
+
+    async def load(server: InternalServer, shelf_file: Path | None = None) -> None:
+        global _standard_nodes  # of this process
+        if _standard_nodes is None:
+            await original(server, shelf_file)
+            _standard_nodes = pickle.dumps(server.aspace._nodes)
+            return
+        collects = gc.isenabled()
+        gc.disable()
+        server.aspace._nodes = pickle.loads(_standard_nodes)  # noqa: S301  # of our own making
+        if collects:
+            gc.enable()
+
+    InternalServer.load_standard_address_space = load
 
 
 class Mosquitto:

@@ -16,6 +16,7 @@ class SourceStatus:
     """One source. Times are ns since 1970 UTC; `rejected` counts, by reason, what came in and was not used.
 
     notes: what its server does otherwise than was asked, though nothing is wrong
+    recovered: samples that were read back after an absence; silent: signals that bring nothing now
     """
 
     state: SourceState
@@ -26,6 +27,8 @@ class SourceStatus:
     rejected: dict[str, int] = field(default_factory=dict)
     problem: str | None = None
     notes: tuple[str, ...] = ()
+    recovered: int = 0
+    silent: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ class SourceAccount:
         self._offset_s: float | None = None
         self._last_sample: int | None = None
         self._notes: list[str] = []
+        self._recovered = 0
 
     def accept(self, batch: SampleBatch, received: int) -> SampleBatch:
         """Count a batch and judge its times against `received` [ns UTC]; gives the samples to use."""
@@ -65,6 +66,10 @@ class SourceAccount:
     def reject(self, reason: str, count: int = 1) -> None:
         self._rejected[reason] += count
 
+    def recovered(self, count: int) -> None:
+        """So many samples were read back."""
+        self._recovered += count
+
     def note(self, text: str) -> bool:
         """Remember what an operator may want to know; True where it is new."""
         if text in self._notes:
@@ -93,6 +98,7 @@ class SourceAccount:
             rejected=dict(sorted(self._rejected.items())),
             problem=self._problem or self._clock_problem,
             notes=tuple(self._notes),
+            recovered=self._recovered,
         )
 
     def _set(self, state: SourceState, problem: str | None) -> None:

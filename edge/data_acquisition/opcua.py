@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from asyncua import Client, ua
 
@@ -14,6 +14,7 @@ from edge.contracts.errors import ConnectionRefused
 from edge.contracts.plant import OpcuaSource, SignalEntry, WaveformEntry
 from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_acquisition.account import SourceAccount
+from edge.data_acquisition.opcua_history import read_back
 from edge.data_acquisition.opcua_limits import ServerLimits, in_batches
 from edge.data_acquisition.opcua_security import Credentials, closed, refusal, secure
 from edge.data_acquisition.opcua_values import sample_batch, waveform_block
@@ -26,6 +27,8 @@ SESSION_TIMEOUT_MS: Final = 30_000
 KEEP_ALIVE_S: Final = 2.0
 SILENT_S: Final = 3 * KEEP_ALIVE_S + 1.0
 RETRY_NODES_S: Final = 30.0
+# until then the first new samples have come, and say to where the past is missing
+READ_BACK_AFTER_S: Final = 2.0
 # what a server is expected to bring at the most between two publishing intervals [values per second and signal]
 MAX_RATE_HZ: Final = 100.0
 _UNSUPPORTED: Final = (
@@ -40,10 +43,18 @@ Entry = SignalEntry | WaveformEntry
 Sink = Callable[[str, SampleBatch | WaveformBlock], Awaitable[None]]
 
 
+class Past(Protocol):
+    """Knows by signal the newest sample that ever came [ns UTC], and takes what was read back."""
+
+    def newest(self) -> Mapping[int, int]: ...
+
+    def recovered(self, batch: SampleBatch) -> None: ...
+
+
 class OpcuaAcquisition:
     """One server. `run` connects, subscribes and hands batches to `sink` for ever; the account knows how it goes.
 
-    periods: of each asset's grid [s]
+    periods: of each asset's grid [s]; past: who knows what is missing, and takes what is read back
     """
 
     def __init__(
@@ -56,7 +67,9 @@ class OpcuaAcquisition:
         sink: Sink,
         credentials: Credentials,
         periods: Mapping[str, float],
+        past: Past | None = None,
     ) -> None:
+        self._past = past
         self._name, self._source, self._texts = name, source, texts
         self._account, self._sink, self._credentials = account, sink, credentials
         # the index in the plant's tables is the client handle of the monitored item
@@ -70,15 +83,25 @@ class OpcuaAcquisition:
         # by signal: what keeps it from being served, and the monitored item that serves it
         self._problems: dict[int, str] = {}
         self._items: dict[int, int] = {}
+        self._nodes: dict[int, ua.NodeId] = {}
+        # by signal the newest sample of before this connection, and the first of it [ns UTC]
+        self._since: Mapping[int, int] = {}
+        self._first: dict[int, int] = {}
 
     async def run(self) -> None:
         waits = back_off()
         while True:
             try:
                 async with connected(self._source, self._credentials) as client:
+                    self._since, self._first = self._past.newest() if self._past else {}, {}
                     lost = await self._subscribe(client)
                     waits = back_off()
-                    reason = await lost()
+                    reading = asyncio.create_task(self._read_back(client))
+                    try:
+                        reason = await lost()
+                    finally:
+                        reading.cancel()
+                        await asyncio.gather(reading, return_exceptions=True)
             except ConnectionRefused as error:
                 self._say(str(error), refused=True)
             except CONNECTION_ERRORS as error:
@@ -86,6 +109,29 @@ class OpcuaAcquisition:
             else:
                 self._say(reason)
             await asyncio.sleep(next(waits))
+
+    async def _read_back(self, client: Client) -> None:
+        """Ask the server for what it kept since the newest sample of before."""
+        if self._past is None:
+            return
+        await asyncio.sleep(READ_BACK_AFTER_S)
+        now = time.time_ns()
+        wanted = [
+            (row, self._nodes[index])
+            for index, row in self._signals.items()
+            if index in self._since and index in self._nodes and not row.is_text
+        ]
+        until = {row.index: self._first.get(row.index, now) for row, _ in wanted}
+        count = 0
+        try:
+            async for batch in read_back(client, self._limits, wanted, self._since, until):
+                count += len(batch)
+                self._past.recovered(batch)
+        except CONNECTION_ERRORS as error:
+            self._note(f"what came in between cannot be read back: {describe(error)}")
+        if count:
+            self._account.recovered(count)
+            logger.info("source '%s': %d samples were read back from the server's history", self._name, count)
 
     def _say(self, problem: str, *, refused: bool = False) -> None:
         before = self._account.status().problem
@@ -166,6 +212,7 @@ class OpcuaAcquisition:
         found = [(row, node) for row, node in zip(rows, nodes, strict=True) if isinstance(node, ua.NodeId)]
         for row in rows:
             self._problems.pop(row.index, None)
+        self._nodes |= {row.index: node for row, node in found}
         self._problems |= {row.index: node for row, node in zip(rows, nodes, strict=True) if isinstance(node, str)}
         self._problems |= await self._monitor(client, subscription, found)
         self._tell()
@@ -263,7 +310,17 @@ class OpcuaAcquisition:
                 for reason, count in rejected.items():
                     self._account.reject(reason, count)
                 self._note_deleted(notification.MonitoredItems)
-                await self._sink(self._name, self._account.accept(batch, received))
+                accepted = self._account.accept(batch, received)
+                if self._past is not None:
+                    self._note_first(accepted)
+                await self._sink(self._name, accepted)
+
+    def _note_first(self, batch: SampleBatch) -> None:
+        """Of each signal the first sample that is newer than those of before: until there its past is missing."""
+        if len(self._first) < len(self._since):
+            for index, moment in zip(batch.signal.tolist(), batch.time.tolist(), strict=True):
+                if index not in self._first and moment > self._since.get(index, moment):
+                    self._first[index] = moment
 
     async def _take_waveforms(
         self, items: Sequence[ua.MonitoredItemNotification], received: int

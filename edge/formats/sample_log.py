@@ -25,6 +25,8 @@ _HEAD: Final = struct.Struct("<4sBII")
 # signal, time, value, quality
 _SAMPLE: Final = np.dtype([("time", "<i8"), ("value", "<f8"), ("signal", "<i4"), ("quality", "u1")])
 MOST_CONTENT: Final = 1 << 28
+# a bit of the quality: the sample was read back from a server's history
+RECOVERED: Final = np.uint8(0x80)
 
 
 class Kind(IntEnum):

@@ -79,6 +79,7 @@ def test_each_process_may_die_and_come_back(running: tuple[Site, dict[str, Proce
     assert len(times) == len(set(times)), "an instant was assessed twice"
     recording = site.edge_status()["recording"]
     assert (recording["lost"], recording["problem"]) == (0, None)
+    wait_for("what came without the edge is read back", lambda: site.edge_status()["sources"]["plc"]["recovered"])
     spans[1].append(time.time())
     assert [process.stop() for process in processes.values()] == [0, 0, 0]
     _all_was_recorded(site, spans)
@@ -90,12 +91,13 @@ def _scores_move(site: Site) -> None:
 
 
 def _all_was_recorded(site: Site, spans: list[list[float]]) -> None:
-    """What came while the edge ran can be trained on, but for the second in which it was killed."""
+    """What came while the edge ran can be trained on, and what came while it was dead was read back from the server."""
     site.run("edge", "recordings")
     samples = pd.read_parquet(site.home / "edge" / "recordings" / f"asset={PUMP}")
     assert set(samples["quality"]) <= {"good", "uncertain", "bad"}
     recorded = set(samples.loc[samples["signal"] == "speed", "time"].dt.floor("s"))
-    for first, last in spans:
+    assert samples["recovered"].any()
+    for first, last in [(spans[0][0], spans[1][1])]:
         wanted = set(
             pd.date_range(pd.Timestamp(first + 1, unit="s", tz="UTC").ceil("s"), periods=int(last - first) - 3, freq="s")
         )
