@@ -1,4 +1,4 @@
-"""`python -m edge run|check|recordings|gaps|browse|trust`: the edge of a plant."""
+"""`python -m edge run|check|recordings|gaps|schema|browse|trust`: the edge of a plant."""
 
 import argparse
 import asyncio
@@ -25,6 +25,8 @@ from edge.data_acquisition.opcua import CONNECTION_ERRORS, connected, describe
 from edge.data_acquisition.opcua_security import Certificates, Credentials, certificate_folder
 from edge.formats.json_message import format_time
 from edge.ledger import gaps_of
+from edge.plant_schema import NAME as SCHEMA_FILE
+from edge.plant_schema import schema_text
 from edge.service import EdgeService
 
 
@@ -43,6 +45,7 @@ def main() -> int:
     gaps = verbs.add_parser("gaps", help="list the intervals without data: from when to when, why, and what was read back")
     gaps.add_argument("--asset", help="of this machine only")
     gaps.add_argument("--json", action="store_true", help="for programs")
+    verbs.add_parser("schema", help="the JSON Schema of plant files, for editors; see edge/plants/README.md")
     browsing = verbs.add_parser("browse", help="draft a plant file from what an OPC UA server or a broker has")
     browsing.add_argument("url", help="opc.tcp://host:4840 or mqtt://host:1883; the password comes from KULLAGER_PASSWORD")
     browsing.add_argument("--user", default="")
@@ -62,6 +65,9 @@ def main() -> int:
         if arguments.verb == "trust":
             certificate = Certificates(certificate_folder(home)).trust(arguments.fingerprint)
             print(f"'{certificate.subject.rfc4514_string()}' is trusted; an edge that runs connects by itself")
+            return 0
+        if arguments.verb == "schema":
+            print(schema_text(), end="")
             return 0
         if arguments.verb == "gaps":
             return _gaps(home / "edge" / "gaps.sqlite", arguments.asset, as_json=arguments.json)
@@ -103,7 +109,10 @@ async def _browse(arguments: argparse.Namespace, home: Path) -> int:
         return 0
     if arguments.out.exists():
         raise ConnectionRefused(f"{arguments.out} is there already; give another name with --out")
-    arguments.out.write_text(text, encoding="utf-8")
+    arguments.out.write_text(f"#:schema ./{SCHEMA_FILE}\n{text}", encoding="utf-8")
+    schema = arguments.out.with_name(SCHEMA_FILE)
+    if not schema.exists():
+        schema.write_text(schema_text(), encoding="utf-8")
     guesses = text.count(ASK) - 4
     print(
         f"{arguments.out}: {len(assets)} machines, {sum(len(a.signals) for a in assets)} signals, {guesses} guesses to confirm"
