@@ -8,18 +8,22 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 
 from asyncua import Client, ua
+from asyncua.ua.uaerrors import UaStructParsingError
 
 from edge.back_off import back_off
 from edge.contracts.errors import ConnectionRefused
 from edge.contracts.plant import OpcuaSource, SignalEntry, WaveformEntry
 from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_acquisition.account import SourceAccount
+from edge.data_acquisition.opcua_bounds import bound
 from edge.data_acquisition.opcua_history import read_back
 from edge.data_acquisition.opcua_limits import ServerLimits, in_batches
 from edge.data_acquisition.opcua_security import Credentials, closed, refusal, secure
 from edge.data_acquisition.opcua_values import sample_batch, waveform_block
 
 logger = logging.getLogger(__name__)
+
+bound()
 
 REQUEST_TIMEOUT_S: Final = 5.0
 SESSION_TIMEOUT_MS: Final = 30_000
@@ -167,6 +171,7 @@ class OpcuaAcquisition:
         self._problems.clear()
         self._items.clear()
         await self._limits.read(client)
+        self._count_undecodable(client)
         subscription = await client.uaclient.create_subscription(parameters, take)
         self._publishing_ms = subscription.RevisedPublishingInterval
         if self._publishing_ms > 1.01 * self._source.publishing_ms:
@@ -188,6 +193,21 @@ class OpcuaAcquisition:
                     await self._serve(client, subscription.SubscriptionId, [self._rows[index] for index in self._problems])
 
         return lost
+
+    def _count_undecodable(self, client: Client) -> None:
+        """asyncua passes over a notification that it cannot decode, and only logs it; here it is an entry in the account."""
+        session = client.uaclient.session
+        publish = session.publish
+
+        async def counting(acknowledged: Any) -> Any:
+            try:
+                return await publish(acknowledged)
+            except UaStructParsingError as error:
+                self._account.reject("undecodable")
+                self._note(f"the server sent what cannot be decoded: {error.__cause__ or error}")
+                raise
+
+        session.publish = counting
 
     def _tell(self) -> None:
         """Say that the source is connected, and what is missing from it."""

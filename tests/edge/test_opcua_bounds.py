@@ -1,0 +1,163 @@
+"""What a hostile or broken server sends costs little, and is no end of the edge."""
+
+import asyncio
+import struct
+import time
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asyncua import Server, ua
+from asyncua.common.utils import Buffer
+from asyncua.ua import ua_binary
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.contracts.plant import OpcuaSource, Plant
+from edge.contracts.plant_file import load_plant
+from edge.contracts.sample_batch import SampleBatch
+from edge.contracts.status import SourceState
+from edge.data_acquisition.account import SourceAccount
+from edge.data_acquisition.opcua import OpcuaAcquisition
+from edge.data_acquisition.opcua_bounds import TooMuch, bound
+from edge.data_acquisition.opcua_security import opcua_credentials
+
+bound()
+ARRAY_OF_VARIANT = 0x98
+
+
+def announcing(kind: int, length: int, rest: bytes = b"") -> bytes:
+    return bytes([0x80 | kind]) + struct.pack("<i", length) + rest
+
+
+ANSWERS = [ua.PublishResponse, ua.ReadResponse, ua.BrowseResponse, ua.CreateSessionResponse]
+BOMBS = {
+    "an array of Null": bytes.fromhex("c02b98002b000000000000"),
+    "another": bytes.fromhex("80ffffff7f"),
+    "texts": announcing(12, 2**31 - 1),
+    "structures": announcing(22, 10**9, b"\0" * 100),
+    "identifiers": announcing(17, 10**8, b"\0" * 60_000),
+    "nested": b"\x98\x01\x00\x00\x00" * 12_000 + b"\x00",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_refused_before_it_goes_off(name: str) -> None:
+    tracemalloc.start()
+    with pytest.raises(TooMuch):
+        ua_binary.variant_from_binary(Buffer(BOMBS[name]))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1 << 20
+    # and what comes after it is read as ever
+    assert ua_binary.variant_from_binary(Buffer(ua_binary.variant_to_binary(ua.Variant(1.5)))).Value == 1.5
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.binary(max_size=2000),
+    st.sampled_from([ua.PublishResponse, ua.ReadResponse, ua.BrowseResponse, ua.CreateSessionResponse]),
+)
+def test_whatever_bytes_come_they_are_decoded_or_refused(content: bytes, kind: Any) -> None:
+    tracemalloc.start()
+    fault: Exception | None = None
+    try:
+        ua_binary.struct_from_binary(kind, Buffer(content))
+    except Exception as error:  # of many kinds
+        fault = error
+    assert not isinstance(fault, MemoryError | RecursionError)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 64 << 20
+
+
+_SCALARS = {
+    ua.VariantType.Boolean: st.booleans(),
+    ua.VariantType.Int32: st.integers(-(2**31), 2**31 - 1),
+    ua.VariantType.UInt64: st.integers(0, 2**64 - 1),
+    ua.VariantType.Double: st.floats(allow_nan=False),
+    ua.VariantType.String: st.text(max_size=20),
+    ua.VariantType.ByteString: st.binary(max_size=20),
+    ua.VariantType.DateTime: st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)).map(
+        lambda moment: moment.replace(microsecond=moment.microsecond // 10 * 10, tzinfo=UTC)
+    ),
+    ua.VariantType.LocalizedText: st.text(min_size=1, max_size=9).map(ua.LocalizedText),
+    ua.VariantType.NodeId: st.integers(0, 2**31 - 1).map(lambda number: ua.NodeId(number, 2)),
+    ua.VariantType.ExtensionObject: st.floats(-1e9, 1e9).map(lambda low: ua.Range(low, low + 1)),
+}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_what_is_honest_is_read_as_it_was_written(data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(list(_SCALARS)))
+    value = data.draw(st.one_of(_SCALARS[kind], st.lists(_SCALARS[kind], max_size=50)))
+    variant = ua.Variant(value, kind, is_array=isinstance(value, list))
+    found = ua_binary.variant_from_binary(Buffer(ua_binary.variant_to_binary(variant)))
+    assert (found.Value, found.VariantType) == (value, kind)
+
+
+# -- a real server that has gone mad
+
+
+@pytest.fixture
+async def server(free_port: Callable[[], int]) -> AsyncIterator[Server]:
+    made = Server()
+    await made.init()
+    made.set_endpoint(f"opc.tcp://127.0.0.1:{free_port()}")
+    async with made:
+        yield made
+
+
+def forget_codecs() -> None:
+    """Those that were made before would go on being honest, or mad."""
+    for made in vars(ua_binary).values():
+        if hasattr(made, "cache_clear"):
+            made.cache_clear()
+
+
+async def test_what_a_mad_server_sends_is_counted_told_and_passed_over(
+    server: Server, make_plant: Callable[..., Plant], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_plant()
+    path = tmp_path / "plant.toml"
+    path.write_text(path.read_text().replace("opc.tcp://127.0.0.1:4840", server.endpoint.geturl()))
+    plant = load_plant(path)
+    index = await server.register_namespace("urn:x")
+    node = await server.nodes.objects.add_variable(ua.NodeId("speed", index), "speed", 1.0)
+    honest = ua_binary.variant_to_binary
+
+    def mad(variant: ua.Variant) -> bytes:
+        return BOMBS["an array of Null"] if variant.Value == 666.0 else honest(variant)
+
+    monkeypatch.setattr(ua_binary, "variant_to_binary", mad)
+    forget_codecs()
+    source, values = plant.sources["plc"], []
+    assert isinstance(source, OpcuaSource)
+    account = SourceAccount("plc", source.clock, time.time_ns)
+
+    async def take(_source: str, batch: SampleBatch) -> None:
+        values.extend(batch.value.tolist())
+
+    credentials = opcua_credentials("plc", tmp_path, {})
+    run = OpcuaAcquisition("plc", source, plant.signals_of("plc"), {}, account, take, credentials, {"press-1": 1.0}).run()
+    task = asyncio.create_task(run)
+    async with asyncio.timeout(60):
+        while not values:  # noqa: ASYNC110  # what is waited for is no event
+            await asyncio.sleep(0.05)
+        await node.write_value(666.0)
+        while not account.status().rejected.get("undecodable"):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        (note,) = account.status().notes
+        assert note.startswith("the server sent what cannot be decoded: a message announces 721459243 elements and has")
+        await node.write_value(2.0)
+        while values[-1] != 2.0:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert account.status().state is SourceState.CONNECTED
+    assert 666.0 not in values
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    forget_codecs()
