@@ -140,8 +140,8 @@ class Recorder:
 
 
 def left_open(folder: Path) -> int:
-    """Close the logs of a recorder that is no more; call it before a new one begins. How many there were."""
-    found = sorted(folder.glob("*.open"))
-    for path in found:
-        path.rename(path.with_suffix(".klog"))
-    return len(found)
+    """Close the logs of a recorder that is no more; call it before a new one begins. How many closed logs there are now."""
+    for path in folder.glob("*.open"):
+        with contextlib.suppress(OSError):
+            path.rename(path.with_suffix(".klog"))
+    return len(list(folder.glob(LOG_PATTERN)))

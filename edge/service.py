@@ -88,8 +88,8 @@ class EdgeService:
                 self._alarm_command,
                 self._status(online=False),
             )
-            left_open(self._recorder.folder)
-            await self._tidy_recordings()
+            if left_open(self._recorder.folder):
+                await self._tidy_recordings()
             address = self._environ.get("KULLAGER_EDGE_METRICS", self._plant.edge.metrics)
             with Telemetry(address) as self._telemetry, self._ledger:
                 await self._serve(stop)
@@ -287,9 +287,12 @@ class EdgeService:
         settings = self._plant.edge.recording
         if settings.max_gb > 0 and (self._tidying is None or self._tidying.returncode is not None):
             arguments = (self._recorder.folder, settings.keep_days, settings.max_gb)
-            self._tidying = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "edge.recordings", *map(str, arguments), stdin=asyncio.subprocess.DEVNULL
-            )
+            try:
+                self._tidying = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "edge.recordings", *map(str, arguments), stdin=asyncio.subprocess.DEVNULL
+                )
+            except OSError as error:
+                logger.error("recordings stay logs for another hour: %s", error)
 
     def _restore(self) -> None:
         """Go on where the last run ended: windows, trends, alarms."""
