@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import get_args
 from urllib.parse import urlsplit
 
-from edge import __version__
+from edge import __version__, logs
 from edge.browse.draft import ASK, draft
 from edge.browse.mqtt import browse_mqtt
 from edge.browse.opcua import browse_opcua
@@ -21,8 +21,8 @@ from edge.check import check
 from edge.contracts.errors import ConnectionRefused, KullagerError
 from edge.contracts.plant import OpcuaSource, Plant, Security
 from edge.contracts.plant_file import load_plant
-from edge.data_acquisition.opcua import CONNECTION_ERRORS, connected, describe
 from edge.data_acquisition.opcua_security import Certificates, Credentials, certificate_folder
+from edge.data_acquisition.opcua_session import CONNECTION_ERRORS, connected, describe
 from edge.formats.json_message import format_time
 from edge.ledger import gaps_of
 from edge.plant_schema import NAME as SCHEMA_FILE
@@ -57,9 +57,10 @@ def main() -> int:
     trusting = verbs.add_parser("trust", help="trust the certificate of an OPC UA server that was refused")
     trusting.add_argument("fingerprint", help="the begin of its SHA-256, as the refusal tells it")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    # it tells every step at this level; the edge says itself what matters
-    logging.getLogger("asyncua").setLevel(logging.CRITICAL)
+    try:
+        logs.configure(os.environ)
+    except ValueError as error:
+        parser.error(str(error))
     home = Path(os.environ.get("KULLAGER_HOME", ".kullager"))
     try:
         if arguments.verb == "trust":

@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from edge import logs
 from edge.contracts.errors import RecordingError
 from edge.contracts.plant import RecordingSettings
 from edge.contracts.sample_batch import Quality, SampleBatch
@@ -221,7 +222,7 @@ def _day_of(time: int) -> str:
 
 
 def main(folder: str, keep_days: str, max_gb: str) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logs.configure(os.environ)
     os.nice(10)
     try:
         tidy(Path(folder), RecordingSettings(keep_days=float(keep_days), max_gb=float(max_gb)), time.time())

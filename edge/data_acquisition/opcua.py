@@ -3,8 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from asyncua import Client, ua
@@ -15,35 +14,22 @@ from edge.contracts.errors import ConnectionRefused
 from edge.contracts.plant import OpcuaSource, SignalEntry, WaveformEntry
 from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_acquisition.account import SourceAccount
-from edge.data_acquisition.opcua_bounds import bound
 from edge.data_acquisition.opcua_history import read_back
-from edge.data_acquisition.opcua_limits import ServerLimits, in_batches
-from edge.data_acquisition.opcua_security import Credentials, closed, refusal, secure
+from edge.data_acquisition.opcua_monitoring import Entry, Monitoring
+from edge.data_acquisition.opcua_security import Credentials
+from edge.data_acquisition.opcua_session import CONNECTION_ERRORS, connected, describe, resolve, status_words
 from edge.data_acquisition.opcua_values import sample_batch, waveform_block
 
 logger = logging.getLogger(__name__)
 
-bound()
-
-REQUEST_TIMEOUT_S: Final = 5.0
-SESSION_TIMEOUT_MS: Final = 30_000
 # the server says that it is alive this often when it has no values to send
 KEEP_ALIVE_S: Final = 2.0
 SILENT_S: Final = 3 * KEEP_ALIVE_S + 1.0
 RETRY_NODES_S: Final = 30.0
 # until then the first new samples have come, and say to where the past is missing
 READ_BACK_AFTER_S: Final = 2.0
-# what a server is expected to bring at the most between two publishing intervals [values per second and signal]
-MAX_RATE_HZ: Final = 100.0
-_UNSUPPORTED: Final = (
-    ua.StatusCodes.BadMonitoredItemFilterUnsupported,
-    ua.StatusCodes.BadMonitoredItemFilterInvalid,
-    ua.StatusCodes.BadFilterNotAllowed,
-)
 _DELETED: Final = (ua.StatusCodes.BadNodeIdUnknown, ua.StatusCodes.BadNodeIdInvalid)
-CONNECTION_ERRORS: Final = (OSError, TimeoutError, ua.UaError, ConnectionError, asyncio.IncompleteReadError)
 
-Entry = SignalEntry | WaveformEntry
 Sink = Callable[[str, SampleBatch | WaveformBlock], Awaitable[None]]
 
 
@@ -79,14 +65,11 @@ class OpcuaAcquisition:
         # the index in the plant's tables is the client handle of the monitored item
         self._rows = {row.index: row for row in signals}
         self._signals = {row.index: row for row in signals if isinstance(row, SignalEntry)}
-        self._limits = ServerLimits()
-        self._publishing_ms = source.publishing_ms
-        self._periods = periods
+        self._monitoring = Monitoring(name, account, periods, source.publishing_ms)
         self._heard_s = 0.0
         self._sequence: int | None = None
-        # by signal: what keeps it from being served, and the monitored item that serves it
+        # by signal: what keeps it from being served, and its node
         self._problems: dict[int, str] = {}
-        self._items: dict[int, int] = {}
         self._nodes: dict[int, ua.NodeId] = {}
         # by signal the newest sample of before this connection, and the first of it [ns UTC]
         self._since: Mapping[int, int] = {}
@@ -128,11 +111,11 @@ class OpcuaAcquisition:
         until = {row.index: self._first.get(row.index, now) for row, _ in wanted}
         count = 0
         try:
-            async for batch in read_back(client, self._limits, wanted, self._since, until):
+            async for batch in read_back(client, self._monitoring.limits, wanted, self._since, until):
                 count += len(batch)
                 self._past.recovered(batch)
         except CONNECTION_ERRORS as error:
-            self._note(f"what came in between cannot be read back: {describe(error)}")
+            self._monitoring.note(f"what came in between cannot be read back: {describe(error)}")
         if count:
             self._account.recovered(count)
             logger.info("source '%s': %d samples were read back from the server's history", self._name, count)
@@ -169,13 +152,15 @@ class OpcuaAcquisition:
         parameters.PublishingEnabled = True
         self._sequence = None
         self._problems.clear()
-        self._items.clear()
-        await self._limits.read(client)
+        self._monitoring.items.clear()
+        await self._monitoring.limits.read(client)
         self._count_undecodable(client)
         subscription = await client.uaclient.create_subscription(parameters, take)
-        self._publishing_ms = subscription.RevisedPublishingInterval
-        if self._publishing_ms > 1.01 * self._source.publishing_ms:
-            self._note(f"the server publishes every {self._publishing_ms:g} ms instead of {self._source.publishing_ms:g}")
+        self._monitoring.publishing_ms = subscription.RevisedPublishingInterval
+        if self._monitoring.publishing_ms > 1.01 * self._source.publishing_ms:
+            self._monitoring.note(
+                f"the server publishes every {self._monitoring.publishing_ms:g} ms instead of {self._source.publishing_ms:g}"
+            )
         self._heard_s = time.monotonic()
         await self._serve(client, subscription.SubscriptionId, list(self._rows.values()))
 
@@ -204,7 +189,7 @@ class OpcuaAcquisition:
                 return await publish(acknowledged)
             except UaStructParsingError as error:
                 self._account.reject("undecodable")
-                self._note(f"the server sent what cannot be decoded: {error.__cause__ or error}")
+                self._monitoring.note(f"the server sent what cannot be decoded: {error.__cause__ or error}")
                 raise
 
         session.publish = counting
@@ -223,7 +208,7 @@ class OpcuaAcquisition:
     async def _serve(self, client: Client, subscription: int, rows: Sequence[Entry]) -> None:
         """Find the nodes of these signals and monitor them, and tell what failed."""
         # the item of a node that was deleted stays with the old node, even where one of the same name comes back
-        stale = [self._items.pop(row.index) for row in rows if row.index in self._items]
+        stale = [self._monitoring.items.pop(row.index) for row in rows if row.index in self._monitoring.items]
         if stale:
             await client.uaclient.delete_monitored_items(
                 ua.DeleteMonitoredItemsParameters(SubscriptionId=subscription, MonitoredItemIds=stale)
@@ -234,82 +219,8 @@ class OpcuaAcquisition:
             self._problems.pop(row.index, None)
         self._nodes |= {row.index: node for row, node in found}
         self._problems |= {row.index: node for row, node in zip(rows, nodes, strict=True) if isinstance(node, str)}
-        self._problems |= await self._monitor(client, subscription, found)
+        self._problems |= await self._monitoring.monitor(client, subscription, found)
         self._tell()
-
-    async def _monitor(self, client: Client, subscription: int, wanted: Sequence[tuple[Entry, ua.NodeId]]) -> dict[int, str]:
-        """Create monitored items; gives what failed, by signal."""
-        problems: dict[int, str] = {}
-        limit = self._limits.of("monitor")
-        results = await in_batches(wanted, limit, lambda part: self._create(client, subscription, part, with_filter=True))
-        refused = [item for item, result in zip(wanted, results, strict=True) if result.StatusCode.value in _UNSUPPORTED]
-        if refused:
-            self._note(f"the server does not report values that repeat with a new time ({len(refused)} signals)")
-            second = await in_batches(refused, limit, lambda part: self._create(client, subscription, part, with_filter=False))
-            again = {row.index: result for (row, _), result in zip(refused, second, strict=True)}
-            results = [again.get(row.index, result) for (row, _), result in zip(wanted, results, strict=True)]
-        served = []
-        for (row, _), result in zip(wanted, results, strict=True):
-            if result.StatusCode.is_good():
-                self._items[row.index] = result.MonitoredItemId
-                served.append((row, result))
-            else:
-                problems[row.index] = f"{row.asset}.{row.name}: node '{row.signal.node}': {status_words(result.StatusCode)}"
-        self._note_revisions(served)
-        return problems
-
-    def _note_revisions(self, served: Sequence[tuple[Entry, Any]]) -> None:
-        """Say where the server gives less than was asked for."""
-        short = [(row, result.RevisedQueueSize) for row, result in served if result.RevisedQueueSize < self._queue_size(row)]
-        if short:
-            row, size = min(short, key=lambda each: each[1])
-            rate = size / (self._publishing_ms / 1000)
-            self._note(
-                f"the server keeps {size} values of a signal instead of {self._queue_size(row)}: what comes more than "
-                f"{rate:.3g} times a second may be lost ({len(short)} signals, such as {row.asset}.{row.name})"
-            )
-        slow = [
-            (row, result.RevisedSamplingInterval)
-            for row, result in served
-            if isinstance(row, SignalEntry) and result.RevisedSamplingInterval > 1000 * self._periods[row.asset]
-        ]
-        if slow:
-            row, interval = max(slow, key=lambda each: each[1])
-            self._note(
-                f"the server samples every {interval / 1000:g} s, and the plant file's grid has one instant every "
-                f"{self._periods[row.asset]:g} s ({len(slow)} signals, such as {row.asset}.{row.name})"
-            )
-
-    def _note(self, text: str) -> None:
-        """What an operator may want to know, though nothing is wrong; said once."""
-        if self._account.note(text):
-            logger.warning("source '%s': %s", self._name, text)
-
-    def _queue_size(self, row: Entry) -> int:
-        # blocks are large, and only the newest counts
-        return 2 if isinstance(row, WaveformEntry) else max(10, round(2 * MAX_RATE_HZ * self._publishing_ms / 1000))
-
-    async def _create(
-        self, client: Client, subscription: int, wanted: Sequence[tuple[Entry, ua.NodeId]], with_filter: bool
-    ) -> Sequence[Any]:
-        parameters = ua.CreateMonitoredItemsParameters()
-        parameters.SubscriptionId = subscription
-        # source, server or none: a sample's time is what its maker says
-        parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
-        for row, node in wanted:
-            item = ua.MonitoredItemCreateRequest()
-            item.ItemToMonitor = ua.ReadValueId(NodeId=node, AttributeId=ua.AttributeIds.Value)
-            item.MonitoringMode = ua.MonitoringMode.Reporting
-            item.RequestedParameters.ClientHandle = row.index
-            item.RequestedParameters.SamplingInterval = 0.0
-            item.RequestedParameters.QueueSize = self._queue_size(row)
-            item.RequestedParameters.DiscardOldest = True
-            if with_filter:
-                # the default reports a value only when it differs; a repeated value with a new time is a sample, too
-                item.RequestedParameters.Filter = ua.DataChangeFilter(Trigger=ua.DataChangeTrigger.StatusValueTimestamp)
-            parameters.ItemsToCreate.append(item)
-        results: Sequence[Any] = await client.uaclient.create_monitored_items(parameters)
-        return results
 
     async def _take(self, result: ua.PublishResult) -> None:
         """One publish response: data, or a sign of life."""
@@ -369,62 +280,3 @@ class OpcuaAcquisition:
         if deleted:
             self._problems |= deleted
             self._tell()
-
-
-@asynccontextmanager
-async def connected(source: OpcuaSource, credentials: Credentials) -> AsyncIterator[Client]:
-    """A session with a server. Raises `ConnectionRefused` when one side does not want the other."""
-    client = Client(source.url, timeout=REQUEST_TIMEOUT_S)
-    client.name = client.description = "kullager edge"
-    client.session_timeout = SESSION_TIMEOUT_MS
-    await secure(client, source, credentials)
-    try:
-        await client.connect()
-    except ua.UaStatusCodeError as error:
-        raise ConnectionRefused(refusal(error, source, credentials)) from None
-    except CONNECTION_ERRORS:
-        # it was there a moment ago, and said what it offers
-        if source.security != "None":
-            raise ConnectionRefused(closed(source, credentials)) from None
-        raise
-    try:
-        yield client
-    finally:
-        try:
-            async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                await client.disconnect()
-        except CONNECTION_ERRORS as error:
-            logger.debug("%s: the session did not end in order: %s", source.url, describe(error))
-
-
-async def resolve(client: Client, nodes: Sequence[str]) -> list[ua.NodeId | str]:
-    """Node ids with namespace URIs as the server numbers them now; in place of one that it has not, what is wrong."""
-    uris = await client.get_namespace_array()
-    resolved: list[ua.NodeId | str] = []
-    for node in nodes:
-        uri, _, identifier = node.removeprefix("nsu=").partition(";")
-        if uri not in uris:
-            own = ", ".join(uris[1:])
-            resolved.append(f"node '{node}': the server has no namespace '{uri}'; it has {own}")
-            continue
-        try:
-            resolved.append(ua.NodeId.from_string(f"ns={uris.index(uri)};{identifier}"))
-        except ua.UaStringParsingError:
-            resolved.append(f"node '{node}': '{identifier}' should be such as 's=pump-101.speed' or 'i=2042'")
-    return resolved
-
-
-def status_words(status: Any) -> str:
-    """A StatusCode, or the error made of one, by name and in words."""
-    code = status.code if isinstance(status, ua.UaStatusCodeError) else status.value
-    name, words = ua.status_codes.get_name_and_doc(code)
-    return f"{name} ({words.rstrip('.')})"
-
-
-def describe(error: BaseException) -> str:
-    """An error of the network in a few words."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__

@@ -1,13 +1,14 @@
 """A small plant and a model whose scores are easy to tell: what the tests of the blocks need."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import orjson
 import pytest
+from asyncua import Server
 from onnx import TensorProto, helper, numpy_helper
 
 from edge.contracts.plant import Plant
@@ -104,3 +105,13 @@ def tensor(array: "np.typing.NDArray[np.float32]") -> dict[str, object]:
 def model_file(tmp_path: Path) -> Path:
     (tmp_path / "models").mkdir()
     return write_model(tmp_path / "models" / "press.onnx")
+
+
+@pytest.fixture
+async def server(free_port: Callable[[], int]) -> AsyncIterator[Server]:
+    """A real OPC UA server that has nothing yet."""
+    made = Server()
+    await made.init()
+    made.set_endpoint(f"opc.tcp://127.0.0.1:{free_port()}")
+    async with made:
+        yield made

@@ -16,8 +16,8 @@ from edge.browse.mqtt import browse_mqtt
 from edge.browse.opcua import browse_opcua
 from edge.contracts.plant import OpcuaSource, Plant
 from edge.contracts.plant_file import load_plant
-from edge.data_acquisition.opcua import connected
 from edge.data_acquisition.opcua_security import opcua_credentials
+from edge.data_acquisition.opcua_session import connected
 from edge.formats.units import UNITS
 from edge.mqtt_connection import MqttConnection
 from tests.conftest import Mosquitto

@@ -23,15 +23,6 @@ LIMIT_S = 30.0
 
 
 @pytest.fixture
-async def server(free_port: Callable[[], int]) -> AsyncIterator[Server]:
-    made = Server()
-    await made.init()
-    made.set_endpoint(f"opc.tcp://127.0.0.1:{free_port()}")
-    async with made:
-        yield made
-
-
-@pytest.fixture
 def plant(tmp_path: Path, make_plant: Callable[..., Plant], server: Server) -> Plant:
     make_plant()
     path = tmp_path / "plant.toml"

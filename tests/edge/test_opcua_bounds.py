@@ -4,7 +4,7 @@ import asyncio
 import struct
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -101,15 +101,6 @@ def test_what_is_honest_is_read_as_it_was_written(data: st.DataObject) -> None:
 
 
 # -- a real server that has gone mad
-
-
-@pytest.fixture
-async def server(free_port: Callable[[], int]) -> AsyncIterator[Server]:
-    made = Server()
-    await made.init()
-    made.set_endpoint(f"opc.tcp://127.0.0.1:{free_port()}")
-    async with made:
-        yield made
 
 
 def forget_codecs() -> None:

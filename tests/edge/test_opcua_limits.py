@@ -1,6 +1,6 @@
 """A server's limits are read and kept to, and a server that takes less than it says gets smaller calls."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,15 +14,6 @@ from edge.data_acquisition.opcua_limits import Limit, ServerLimits, in_batches
 from edge.data_acquisition.opcua_security import opcua_credentials
 
 N_NODES = 250
-
-
-@pytest.fixture
-async def server(free_port: Callable[[], int]) -> AsyncIterator[Server]:
-    made = Server()
-    await made.init()
-    made.set_endpoint(f"opc.tcp://127.0.0.1:{free_port()}")
-    async with made:
-        yield made
 
 
 @pytest.fixture

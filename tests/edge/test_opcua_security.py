@@ -23,8 +23,8 @@ from edge.check import check
 from edge.contracts.errors import ConnectionRefused
 from edge.contracts.plant import OpcuaSource, Plant
 from edge.contracts.plant_file import load_plant
-from edge.data_acquisition.opcua import connected
 from edge.data_acquisition.opcua_security import Certificates, Credentials, NotTrusted, certificate_folder, opcua_credentials
+from edge.data_acquisition.opcua_session import connected
 
 SERVER_URI = "urn:testbed:plc"
 NOW = datetime.now(UTC)
