@@ -1,6 +1,9 @@
 """Real parts for all tests: free ports, a mosquitto that can be stopped and started, and the demo plant on both."""
 
+import contextlib
 import gc
+import itertools
+import os
 import pickle
 import shutil
 import signal
@@ -14,26 +17,31 @@ import pytest
 from asyncua.server.internal_server import InternalServer
 from hypothesis import HealthCheck, settings
 
-# tests never time: a busy machine is no counter-example
-settings.register_profile("kullager", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("kullager")
+# tests never time: a busy machine is no counter-example. The same examples each time, so that a change is judged by itself;
+# HYPOTHESIS_PROFILE=search looks for others
+settings.register_profile("kullager", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("search", settings.get_profile("kullager"), derandomize=False, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "kullager"))
 
 ROOT = Path(__file__).parent.parent
 LIMIT_S = 30.0
 
 
+# below the ports that the kernel gives to clients, and other ones for each worker: nobody else takes one before it is used
+FIRST_PORT, PORTS_OF_A_WORKER = 10_000, 5_000
+_given = itertools.count(os.getpid() % PORTS_OF_A_WORKER)
+
+
 @pytest.fixture
 def free_port() -> Callable[[], int]:
     """A function that gives another free TCP port on loopback with each call."""
-    given: set[int] = set()
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
     def find() -> int:
         while True:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = int(probe.getsockname()[1])
-            if port not in given:
-                given.add(port)
+            port = FIRST_PORT + worker % 4 * PORTS_OF_A_WORKER + next(_given) % PORTS_OF_A_WORKER
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
                 return port
 
     return find
