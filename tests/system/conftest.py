@@ -162,9 +162,17 @@ def make_site(tmp_path: Path, mosquitto: Mosquitto, free_port: Callable[[], int]
 
 @pytest.fixture(scope="session")
 def pump_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's model, trained on some hours of the simulated pump."""
-    folder = tmp_path_factory.mktemp("pump")
-    recording, model = folder / "healthy.csv", folder / "pump.onnx"
+    """The demo's model, trained on some hours of the simulated pump, once for all workers."""
+    # what workers share is one above their own
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "pump-model"
+    done = shared / "done"
+    try:
+        shared.mkdir()
+    except FileExistsError:
+        wait_for("another worker has trained the model", done.exists, 300.0)
+        return shared / "pump.onnx"
+    recording, model = shared / "healthy.csv", shared / "pump.onnx"
     plant = str(ROOT / "tests" / "cases" / "pump" / "plant.toml")
     pump = ["--plant", plant, "--asset", "pump-101"]
     for arguments in (
@@ -172,6 +180,7 @@ def pump_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["models", "train", str(recording), *pump, "--false-alarms", "0", "--out", str(model)],
     ):
         subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, check=True, capture_output=True)
+    done.touch()
     return model
 
 
@@ -184,7 +193,8 @@ def pump_site(make_site: Callable[[Path], Site], pump_model: Path) -> Site:
     return site
 
 
-@pytest.fixture(scope="session")
+# not of the session: playwright's own event loop would be in the way of the asynchronous tests that follow
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     executable = shutil.which("chromium")
     if executable is None:
