@@ -38,7 +38,6 @@ logger = logging.getLogger(__name__)
 KEEPALIVE_S: Final = 15
 CONNECT_TIMEOUT_S: Final = 5.0
 MAX_IN_FLIGHT: Final = 1000
-MAX_PACKET: Final = (1 << 20) + (64 << 10)
 NO_MATCHING_SUBSCRIBERS: Final = 0x10  # MQTT 5, 3.4.2.1
 VERSION_NAMES: Final = {MQTTProtocolVersion.MQTTv5: "5", MQTTProtocolVersion.MQTTv311: "3.1.1"}
 
@@ -95,6 +94,7 @@ class MqttConnection:
 
     session_s:   how long the broker keeps subscriptions and QoS 1 messages while this client is away; 0: not at all
     certificate: PEM file with the certificate and key by which this client shows who it is, over TLS
+    max_packet:  larger ones [bytes] a broker of version 5 keeps to itself; 0: none is too large
     """
 
     def __init__(
@@ -109,11 +109,12 @@ class MqttConnection:
         queue_size: int = 100_000,
         session_s: int = 0,
         certificate: Path | None = None,
+        max_packet: int = 0,
     ) -> None:
         self.url, self.client_id, self.subscriptions = url, client_id, tuple(subscriptions)
         self.dropped = 0
         self._user, self._password, self._will = user, password, will
-        self._session_s, self._certificate = session_s, certificate
+        self._session_s, self._certificate, self._max_packet = session_s, certificate, max_packet
         self._queue: deque[Event] = deque()
         self._queue_size = queue_size
         self._ready = asyncio.Event()
@@ -273,8 +274,8 @@ class MqttConnection:
         if self._version is not MQTTProtocolVersion.MQTTv5:
             return {}
         properties: Any = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        # larger ones the broker keeps to itself
-        properties.MaximumPacketSize = MAX_PACKET
+        if self._max_packet:
+            properties.MaximumPacketSize = self._max_packet
         if self._session_s:
             properties.SessionExpiryInterval = self._session_s
         return {"clean_start": not self._session_s, "properties": properties}

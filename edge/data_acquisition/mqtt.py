@@ -10,7 +10,7 @@ from edge.contracts.errors import MessageError
 from edge.contracts.plant import MqttSource, Plant, WaveformEntry
 from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_acquisition.account import SourceAccount
-from edge.formats.signal_json import SignalTopics
+from edge.formats.signal_json import MAX_PAYLOAD_BYTES, SignalTopics
 from edge.mqtt_connection import Connected, Lost, Message, MqttConnection
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ class MqttAcquisition:
             password=self._password,
             session_s=SESSION_S,
             certificate=self._certificate,
+            # a topic and its properties beside the payload
+            max_packet=MAX_PAYLOAD_BYTES + (64 << 10),
         )
         dropped, wanted = 0, frozenset(self._topics.topics)
         async with connection:
