@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from edge.formats.units import UNITS
-
 
 class Kind(StrEnum):
     NUMBER = "number"
@@ -125,7 +123,3 @@ def identifier(parts: tuple[str, ...], joint: str) -> str:
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", " ".join(parts))
     words = re.sub(r"[^a-z0-9]+", joint, plain(spaced)).strip(joint) or "x"
     return words if words[0].isalpha() else f"x{joint}{words}"
-
-
-def known(unit: str | None) -> bool:
-    return unit in UNITS

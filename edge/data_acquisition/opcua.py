@@ -109,9 +109,11 @@ class OpcuaAcquisition:
             if index in self._since and index in self._nodes and not row.is_text
         ]
         until = {row.index: self._first.get(row.index, now) for row, _ in wanted}
+        # from here on no sample is looked at for its being the first: one that never comes back would cost every batch a look
+        since, self._since = self._since, {}
         count = 0
         try:
-            async for batch in read_back(client, self._monitoring.limits, wanted, self._since, until):
+            async for batch in read_back(client, self._monitoring.limits, wanted, since, until):
                 count += len(batch)
                 self._past.recovered(batch)
         except CONNECTION_ERRORS as error:
