@@ -14,6 +14,7 @@ from edge.advisory_generation.wording import anomaly_text, guilty_signals, limit
 from edge.contracts.alarm import Alarm, Evidence
 from edge.contracts.assessment import Assessment, FaultMode, ModelIdentity, RemainingLife, State
 from edge.contracts.plant import Plant
+from edge.contracts.sample_account import PlantAccount, SampleAccount
 from edge.data_manipulation.grid import NEVER, Grid, GridRow
 from edge.data_manipulation.waveform_hold import WaveformHold
 from edge.data_manipulation.window import Window
@@ -39,7 +40,7 @@ class Results:
 
 
 class GroupPipeline:
-    """The blocks of one group."""
+    """The blocks of one group. `account`: what becomes of the samples."""
 
     def __init__(
         self,
@@ -47,15 +48,16 @@ class GroupPipeline:
         group: Group,
         model: OnnxModel | None,
         alarms: AlarmList,
+        account: PlantAccount,
         unscored_samples: int = UNSCORED_SAMPLES,
     ) -> None:
         self.group = group
         n_assets, n_signals = group.shape
         n_samples = model.spec.n_samples if model else unscored_samples
-        self.grid = Grid(group, len(plant.signal_table), silence_ns=n_samples * group.period_ns)
+        self.grid = Grid(group, account.signals, silence_ns=n_samples * group.period_ns)
         self.window = Window(n_assets, n_samples, n_signals)
         self.detector = Detector(model, group.names, n_assets) if model else None
-        self.waveforms = _waveforms(plant, group, model)
+        self.waveforms = _waveforms(plant, group, model, account.waveforms)
         spec = model.spec if model else None
         self._sources = [*(each.name for each in spec.signals), *(each.name for each in spec.waveforms)] if spec else []
         self.health = HealthTrend(n_assets, group.period_ns / 1e9)
@@ -211,7 +213,7 @@ class GroupPipeline:
             block.restore({key.removeprefix(f"{name}/"): a for key, a in state.items() if key.startswith(f"{name}/")})
 
 
-def _waveforms(plant: Plant, group: Group, model: OnnxModel | None) -> dict[str, WaveformHold]:
+def _waveforms(plant: Plant, group: Group, model: OnnxModel | None, account: SampleAccount) -> dict[str, WaveformHold]:
     """By name, what the model takes of fast signals."""
     holds = {}
     for wave in model.spec.waveforms if model else ():
@@ -221,7 +223,7 @@ def _waveforms(plant: Plant, group: Group, model: OnnxModel | None) -> dict[str,
             if entry.name == wave.name and entry.asset in group.assets
         }
         every_s = np.array([asset.waveforms[wave.name].every_s for asset in group.settings])
-        holds[wave.name] = WaveformHold(rows, wave.n_points, every_s)
+        holds[wave.name] = WaveformHold(rows, wave.n_points, every_s, account)
     return holds
 
 

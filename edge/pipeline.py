@@ -23,6 +23,7 @@ from edge.contracts.alarm import Alarm
 from edge.contracts.command import AlarmCommand, AlarmVerb
 from edge.contracts.errors import ModelError
 from edge.contracts.plant import Plant, WaveformEntry
+from edge.contracts.sample_account import Fate, PlantAccount
 from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_manipulation.grid import GridRow
 from edge.data_manipulation.waveform_hold import INTERVALS as WAVEFORM_INTERVALS
@@ -61,11 +62,15 @@ class GridValues:
 
 
 class Pipeline:
-    """All blocks over all assets of a plant. `models` are by the name that the plant file gives them."""
+    """All blocks over all assets of a plant. `models` are by the name that the plant file gives them.
+
+    account: what became of every sample
+    """
 
     def __init__(self, plant: Plant, models: Mapping[str, OnnxModel]) -> None:
         self.plant = plant
         self.alarms = AlarmList(plant.edge.id)
+        self.account = PlantAccount.of(plant)
         self._time: int | None = None
         for asset_id, asset in plant.assets.items():
             if (model := models.get(asset.model or "")) is not None:
@@ -76,7 +81,9 @@ class Pipeline:
             for row in plant.signal_table
             if row.is_text
         }
-        self._groups = [GroupPipeline(plant, group, models.get(group.model or ""), self.alarms) for group in groups_of(plant)]
+        self._groups = [
+            GroupPipeline(plant, group, models.get(group.model or ""), self.alarms, self.account) for group in groups_of(plant)
+        ]
 
     def feed(self, batch: SampleBatch) -> None:
         """Take samples, in any order within the allowed lateness."""
@@ -132,9 +139,21 @@ class Pipeline:
         return [group.reached for group in self._groups]
 
     @property
+    def waiting(self) -> NDArray[np.int64]:
+        """(n_signals,) samples of instants that are not closed yet."""
+        return sum((group.grid.waiting for group in self._groups), np.zeros(len(self.plant.signal_table), np.int64))
+
+    @property
+    def waiting_blocks(self) -> NDArray[np.int64]:
+        """(n_waveforms,) blocks of fast signals whose instant has not come yet."""
+        holds = [hold.waiting for group in self._groups for hold in group.waveforms.values()]
+        return sum(holds, np.zeros(len(self.plant.waveform_table), np.int64))
+
+    @property
     def counts(self) -> Counter[str]:
-        """By reason, the samples that came in and were not used."""
-        return sum((group.grid.counts for group in self._groups), Counter())
+        """By reason, the samples that no instant could use."""
+        totals = {fate.name.lower(): self.account.signals.total(fate) for fate in (Fate.LATE, Fate.DUPLICATE)}
+        return +Counter(totals)
 
     @property
     def problems(self) -> dict[str, str]:
@@ -225,7 +244,7 @@ def regular_grid(
 def grid_values(plant: Plant, asset: str, batches: Iterable[SampleBatch], n_samples: int) -> GridValues:
     """The grid of one asset as the edge makes it for a model with windows of `n_samples`, for training."""
     (group,) = groups_of(plant, only=[asset])
-    blocks = GroupPipeline(plant, group, None, AlarmList(plant.edge.id), n_samples)
+    blocks = GroupPipeline(plant, group, None, AlarmList(plant.edge.id), PlantAccount.of(plant), n_samples)
     rows: list[GridRow] = []
     for batch in batches:
         blocks.grid.feed(batch)

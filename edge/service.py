@@ -10,17 +10,20 @@ import logging
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+
+import numpy as np
 
 from edge import __version__
 from edge.contracts.alarm import Alarm
 from edge.contracts.assessment import Assessment
 from edge.contracts.command import AlarmCommand, AlarmVerb
-from edge.contracts.plant import OpcuaSource, Plant
+from edge.contracts.plant import OpcuaSource, Plant, SignalEntry, WaveformEntry
 from edge.contracts.plant_file import source_certificate, source_password
+from edge.contracts.sample_account import Fate
 from edge.contracts.sample_batch import SampleBatch, WaveformBlock
 from edge.contracts.status import EdgeStatus, JournalStatus, ModelStatus
 from edge.data_acquisition.account import SourceAccount
@@ -33,7 +36,7 @@ from edge.ledger import Ledger
 from edge.pipeline import OnnxModel, Pipeline, load_models
 from edge.publisher import Publisher
 from edge.recorder import Recorder, left_open
-from edge.telemetry import Telemetry
+from edge.telemetry import AccountShown, Telemetry
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +66,14 @@ class EdgeService:
         self._pipeline = Pipeline(plant, self._models)
         self._clock = StreamClock({name: source.clock for name, source in plant.sources.items() if plant.signals_of(name)})
         self._queue: asyncio.Queue[_Brought] = asyncio.Queue(QUEUE_SIZE)
-        self._accounts = {name: SourceAccount(name, source.clock, time.time_ns) for name, source in plant.sources.items()}
+        self._account = self._pipeline.account
+        self._accounts = {
+            name: SourceAccount(name, source.clock, time.time_ns, self._account) for name, source in plant.sources.items()
+        }
+        # samples and blocks between their source and the pipeline, by signal and by fast signal
+        self._tables: tuple[Sequence[SignalEntry | WaveformEntry], ...] = (plant.signal_table, plant.waveform_table)
+        self._queued = np.zeros(len(plant.signal_table), np.int64), np.zeros(len(plant.waveform_table), np.int64)
+        self._interrupted: list[_Brought] = []
         self._unwritten: deque[Assessment | Alarm] = deque()
         self._journal_problem: str | None = None
         self._lost = 0
@@ -91,7 +101,8 @@ class EdgeService:
             if left_open(self._recorder.folder):
                 await self._tidy_recordings()
             address = self._environ.get("KULLAGER_EDGE_METRICS", self._plant.edge.metrics)
-            with Telemetry(address) as self._telemetry, self._ledger:
+            names = [(row.asset, row.name) for table in self._tables for row in table]
+            with Telemetry(address, names) as self._telemetry, self._ledger:
                 await self._serve(stop)
             journal.set_published(self._publisher.published)
         logger.info("stopped in order")
@@ -152,13 +163,29 @@ class EdgeService:
 
     def recovered(self, batch: SampleBatch) -> None:
         """What was read back from a server's history is recorded; the instants that it belongs to have been assessed."""
+        self._account.signals.receive(batch.signal)
+        self._account.signals.settle(Fate.RECOVERED, batch.signal)
         self._recorder.add(batch, recovered=True)
         self._ledger.recovered(batch)
 
     async def _bring(self, source: str, batch: SampleBatch | WaveformBlock) -> None:
         """What the sources hand over; waits while the pipeline is busy."""
-        if isinstance(batch, WaveformBlock) or len(batch):
+        if isinstance(batch, SampleBatch) and not len(batch):
+            return
+        self._count_queued(batch, 1)
+        try:
             await self._queue.put(_Brought(source, batch))
+        except asyncio.CancelledError:
+            # a stop: there is no room in the queue, and yet nothing is to be lost
+            self._interrupted.append(_Brought(source, batch))
+            raise
+
+    def _count_queued(self, batch: SampleBatch | WaveformBlock, number: int) -> None:
+        samples, blocks = self._queued
+        if isinstance(batch, WaveformBlock):
+            blocks[batch.signal] += number
+        else:
+            np.add.at(samples, batch.signal, number)
 
     async def _work(self) -> None:
         """The main loop: take what has come, advance, write, publish."""
@@ -180,7 +207,8 @@ class EdgeService:
             if now >= next_housekeeping:
                 next_housekeeping = now + 1.0
                 self._ledger.look(now, time.time())
-                self._telemetry.show(self._status(online=True), {name: dict(each) for name, each in self._assessed.items()})
+                assessed = {name: dict(each) for name, each in self._assessed.items()}
+                self._telemetry.show(self._status(online=True), assessed, self._account_shown())
                 self._journal.set_published(self._publisher.published)
                 self._journal.trim(time.time())
                 if self._recorder.write(time.time()):
@@ -192,6 +220,7 @@ class EdgeService:
                 self._ledger.trim(time.time())
 
     def _take(self, brought: _Brought) -> None:
+        self._count_queued(brought.batch, -1)
         if isinstance(brought.batch, WaveformBlock):
             # it tells of the past, and does not move the time on
             self._pipeline.feed_waveform(brought.batch)
@@ -207,6 +236,8 @@ class EdgeService:
     def _step(self) -> None:
         while not self._queue.empty():
             self._take(self._queue.get_nowait())
+        while self._interrupted:
+            self._take(self._interrupted.pop(0))
         if (to := self._clock.time(time.monotonic())) is not None:
             results = self._pipeline.advance(to)
             for found in results.assessments:
@@ -269,6 +300,18 @@ class EdgeService:
             ),
             recording=self._recorder.status,
             refused=dict(self._pipeline.counts),
+        )
+
+    def _account_shown(self) -> AccountShown:
+        """Signals first, then fast signals."""
+        queued, queued_blocks = self._queued
+        waiting = queued + self._pipeline.waiting, queued_blocks + self._pipeline.waiting_blocks
+        accounts = self._account.signals, self._account.waveforms
+        return AccountShown(
+            received=np.concatenate([account.received for account in accounts]),
+            settled=np.concatenate([account.settled for account in accounts], axis=1),
+            waiting=np.concatenate(waiting),
+            difference=np.concatenate([account.difference(w) for account, w in zip(accounts, waiting, strict=True)]),
         )
 
     def _model_status(self) -> dict[str, ModelStatus]:

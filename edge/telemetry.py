@@ -7,31 +7,48 @@ import logging
 import socketserver
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+import numpy as np
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import make_wsgi_app
 
+from edge.contracts.sample_account import Fate
 from edge.contracts.status import EdgeStatus, SourceState
 
 logger = logging.getLogger(__name__)
 
+SignalNames = Sequence[tuple[str, str]]
 # without a turn of the main loop for so long it hangs [s]
 HANGS_S: Final = 15.0
 
 
-class Telemetry:
-    """Serve with `with Telemetry(address)`; `show` a status each second. `address`: host:port, nothing is served without.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountShown:
+    """Of each signal (n,) what came, what became of it (n_fates, n), what waits, and the difference, all at one moment."""
 
-    Where the address cannot be had the edge goes on without, and says so.
+    received: NDArray[np.int64]
+    settled: NDArray[np.int64]
+    waiting: NDArray[np.int64]
+    difference: NDArray[np.int64]
+
+
+class Telemetry:
+    """Serve with `with Telemetry(address, names)`; `show` a status each second. `address`: host:port, or nothing is served.
+
+    names: asset and signal of each line of an `AccountShown`. Where the address cannot be had the edge goes on without, and
+    says so.
     """
 
-    def __init__(self, address: str, now: Callable[[], float] = time.monotonic) -> None:
-        self._address, self._now = address, now
+    def __init__(self, address: str, names: SignalNames, now: Callable[[], float] = time.monotonic) -> None:
+        self._address, self._names, self._now = address, names, now
+        self._account: AccountShown | None = None
         self._status: EdgeStatus | None = None
         self._assessed: Mapping[str, Mapping[str, int]] = {}
         self._shown = now()
@@ -59,9 +76,9 @@ class Telemetry:
             self._server.shutdown()
             self._server.server_close()
 
-    def show(self, status: EdgeStatus, assessed: Mapping[str, Mapping[str, int]]) -> None:
+    def show(self, status: EdgeStatus, assessed: Mapping[str, Mapping[str, int]], account: AccountShown) -> None:
         """assessed: of each asset how many were normal, anomalous, or withheld for which reason, since the edge began."""
-        self._status, self._assessed, self._shown = status, assessed, self._now()
+        self._status, self._assessed, self._account, self._shown = status, assessed, account, self._now()
 
     def collect(self) -> Iterator[Metric]:
         """All metrics of the last status; prometheus_client calls it."""
@@ -74,6 +91,8 @@ class Telemetry:
                 for state, count in counts.items():
                     counted.add_metric([asset, state], count)
             yield counted
+        if (account := self._account) is not None:
+            yield from _account(self._names, account)
 
     def faults(self) -> list[str]:
         """What keeps the edge from serving the whole plant."""
@@ -154,6 +173,30 @@ def _rest(status: EdgeStatus) -> Iterator[Metric]:
     if status.recording is not None:
         yield CounterMetricFamily("kullager_recorded_samples", "Samples that were recorded", status.recording.samples)
         yield CounterMetricFamily("kullager_unrecorded_samples", "Samples that could not be recorded", status.recording.lost)
+
+
+def _account(names: SignalNames, account: AccountShown) -> Iterator[Metric]:
+    received = CounterMetricFamily("kullager_signal_received_samples", "Samples that came", labels=["asset", "signal"])
+    settled = CounterMetricFamily(
+        "kullager_signal_settled_samples", "What became of the samples that came", labels=["asset", "signal", "fate"]
+    )
+    waiting = GaugeMetricFamily(
+        "kullager_signal_waiting_samples", "Samples of instants that are not closed yet", labels=["asset", "signal"]
+    )
+    fates = [fate.name.lower() for fate in Fate]
+    columns = account.received.tolist(), account.waiting.tolist(), account.settled.T.tolist()
+    for name, n_received, n_waiting, by_fate in zip(names, *columns, strict=True):
+        received.add_metric(name, n_received)
+        waiting.add_metric(name, n_waiting)
+        for fate, number in zip(fates, by_fate, strict=True):
+            if number:
+                settled.add_metric([*name, fate], number)
+    yield from (received, settled, waiting)
+    yield GaugeMetricFamily(
+        "kullager_unaccounted_samples",
+        "Samples of which nobody knows what became: received less settled less waiting",
+        int(np.abs(account.difference).sum()),
+    )
 
 
 class _ThreadingServer(socketserver.ThreadingMixIn, WSGIServer):

@@ -7,13 +7,13 @@ of several samples of one signal at one time the best quality, then the largest 
 depend on the order of arrival. What comes for a closed instant is late: counted, and not used.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.contracts.sample_account import Fate, SampleAccount
 from edge.contracts.sample_batch import Quality, SampleBatch
 from edge.groups import RESAMPLING, Group
 
@@ -41,14 +41,16 @@ class GridRow:
 
 
 class Grid:
-    """The grid of one group. `silence_ns`: how long an asset may bring nothing before it counts as silent."""
+    """The grid of one group.
 
-    def __init__(self, group: Group, n_signals_in_plant: int, silence_ns: int) -> None:
-        self.group = group
-        self.counts: Counter[str] = Counter()
+    account: of all signals of the plant; silence_ns: how long an asset may bring nothing before it counts as silent
+    """
+
+    def __init__(self, group: Group, account: SampleAccount, silence_ns: int) -> None:
+        self.group, self._account = group, account
         self._silence_ns = max(silence_ns, int(group.stale_ns.max())) + group.period_ns
         # position of each plant signal in the flattened (n_assets, n_signals) arrays
-        self._slot = np.full(n_signals_in_plant, -1, np.int64)
+        self._slot = np.full(len(account.received), -1, np.int64)
         there = group.signal >= 0
         self._slot[group.signal[there]] = np.flatnonzero(there)
         size = group.signal.size
@@ -67,7 +69,7 @@ class Grid:
         if self._next is not None:
             late = mine & (batch.time <= self._next - self.group.period_ns)
             if late.any():
-                self.counts["late"] += int(late.sum())
+                self._account.settle(Fate.LATE, batch.signal[late])
                 mine &= ~late
         if mine.all():
             self._pending.append(batch)
@@ -111,8 +113,18 @@ class Grid:
         newest = max((int(batch.time.max()) for batch in self._pending if len(batch)), default=NEVER)
         return _ceil(newest, self.group.period_ns) + self.group.lateness_ns + 1
 
+    @property
+    def waiting(self) -> NDArray[np.int64]:
+        """(n_signals of the plant,) samples of instants that are not closed yet."""
+        waiting = np.zeros(len(self._slot), np.int64)
+        for batch in self._pending:
+            np.add.at(waiting, batch.signal, 1)
+        return waiting
+
     def rewind(self) -> None:
         """Forget the time reached and all values: the source's clock has gone back."""
+        for batch in self._pending:
+            self._account.settle(Fate.LOST, batch.signal)
         self._pending.clear()
         self._next, self._skipped = None, 0
         self._value[:] = np.nan
@@ -139,7 +151,9 @@ class Grid:
         self._next = None if reached == NEVER else reached
         self._value[:], self._time[:], self._bad[:] = state["value"], state["time"], state["bad"]
         columns = (state[f"pending_{name}"] for name in ("signal", "time", "value", "quality"))
-        self._pending = [SampleBatch.of(*columns)]  # type: ignore[arg-type]  # as `state` made them
+        waiting = SampleBatch.of(*columns)  # type: ignore[arg-type]  # as `state` made them
+        self._account.receive(waiting.signal)
+        self._pending = [waiting]
 
     def _sorted_pending(self) -> SampleBatch:
         if not self._pending:
@@ -156,9 +170,11 @@ class Grid:
         if not len(samples):
             return
         slot, bad = self._slot[samples.signal], samples.quality == Quality.BAD
-        repeated = (slot[1:] == slot[:-1]) & (samples.time[1:] == samples.time[:-1])
-        if repeated.any():
-            self.counts["duplicate"] += int(repeated.sum())
+        counts = np.ones(len(slot), np.bool_)
+        counts[:-1] = (slot[1:] != slot[:-1]) | (samples.time[1:] != samples.time[:-1])
+        for fate, those in ((Fate.USED, counts & ~bad), (Fate.WITHHELD, counts & bad), (Fate.DUPLICATE, ~counts)):
+            if those.any():
+                self._account.settle(fate, samples.signal[those])
         # of repeated indices numpy keeps the last
         self._value[slot], self._time[slot], self._bad[slot] = samples.value, samples.time, bad
         if self._aggregates:

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.contracts.sample_account import Fate, SampleAccount
 from edge.contracts.sample_batch import WaveformBlock
 from edge.data_manipulation.grid import NEVER
 
@@ -15,33 +16,49 @@ INTERVALS: Final = 3
 class WaveformHold:
     """Blocks of one fast signal. A block counts from the instant at which its last point was taken.
 
-    rows: index of the waveform in the plant → row of the asset; every_s: (n_assets,) between two blocks
+    rows: index of the waveform in the plant → row of the asset; every_s: (n_assets,) between two blocks; account: of all blocks
     """
 
-    def __init__(self, rows: dict[int, int], n_points: int, every_s: NDArray[np.float64]) -> None:
-        self._rows = rows
+    def __init__(self, rows: dict[int, int], n_points: int, every_s: NDArray[np.float64], account: SampleAccount) -> None:
+        self._rows, self._account = rows, account
         self._oldest_ns = (INTERVALS * every_s * 1e9).astype(np.int64)
         self._points = np.zeros((len(every_s), n_points), np.float32)
         self._taken = np.full(len(every_s), NEVER, np.int64)
-        self._waiting: list[tuple[int, int, NDArray[np.float32]]] = []
+        self._waiting: list[tuple[int, WaveformBlock]] = []
 
     def feed(self, block: WaveformBlock) -> None:
-        row = self._rows.get(block.signal)
-        if row is not None and len(block.points) == self._points.shape[1]:
-            self._waiting.append((block.time + round(len(block.points) / block.rate_hz * 1e9), row, block.points))
+        """Take a block; those of other fast signals are passed over."""
+        if block.signal not in self._rows:
+            return
+        if len(block.points) != self._points.shape[1]:
+            self._settle(Fate.REFUSED, block)
+        else:
+            self._waiting.append((block.time + round(len(block.points) / block.rate_hz * 1e9), block))
 
     def advance(self, time: int) -> None:
         """Take in what was complete at this instant [ns UTC]; what comes late counts from the next one on."""
         if not self._waiting:
             return
         later = []
-        for waiting in self._waiting:
-            taken, row, points = waiting
+        for taken, block in self._waiting:
+            row = self._rows[block.signal]
             if taken > time:
-                later.append(waiting)
+                later.append((taken, block))
             elif taken >= self._taken[row]:
-                self._points[row], self._taken[row] = points, taken
+                self._points[row], self._taken[row] = block.points, taken
+                self._settle(Fate.USED, block)
+            else:
+                self._settle(Fate.LATE, block)
         self._waiting = later
+
+    def _settle(self, fate: Fate, block: WaveformBlock) -> None:
+        self._account.settle(fate, np.array([block.signal], np.int32))
+
+    @property
+    def waiting(self) -> NDArray[np.int64]:
+        """(n_waveforms of the plant,) blocks whose instant has not come yet."""
+        signals = [block.signal for _, block in self._waiting]
+        return np.bincount(np.array(signals, np.int64), minlength=len(self._account.received))
 
     @property
     def points(self) -> NDArray[np.float32]:
@@ -58,5 +75,7 @@ class WaveformHold:
         return (self._taken > NEVER) & (self._taken < time - self._oldest_ns)
 
     def rewind(self) -> None:
+        for _, block in self._waiting:
+            self._settle(Fate.LOST, block)
         self._waiting.clear()
         self._taken[:] = NEVER

@@ -49,6 +49,9 @@ def _come_through(running: Site, kinds: Sequence[ChaosKind]) -> None:
     status = running.edge_status()
     assert {name: source["state"] for name, source in status["sources"].items()} == {"plc": "connected", "broker": "connected"}
     assert wait_for("the status", lambda: running.get("/status"))["losses"] == []
+    metrics = running.ask_edge("/metrics")[1]
+    assert "\nkullager_unaccounted_samples 0.0\n" in metrics
+    assert f'kullager_signal_settled_samples_total{{asset="{PUMP}",fate="used",signal=' in metrics
     alarms = running.alarms("anomaly")
     assert alarms == [], "chaos of the network is no fault of the machine"
 
