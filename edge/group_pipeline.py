@@ -14,7 +14,7 @@ from edge.advisory_generation.wording import anomaly_text, guilty_signals, limit
 from edge.contracts.alarm import Alarm, Evidence
 from edge.contracts.assessment import Assessment, FaultMode, ModelIdentity, RemainingLife, State
 from edge.contracts.plant import Plant
-from edge.contracts.sample_account import PlantAccount, SampleAccount
+from edge.contracts.sample_account import SampleAccount
 from edge.data_manipulation.grid import NEVER, Grid, GridRow
 from edge.data_manipulation.waveform_hold import WaveformHold
 from edge.data_manipulation.window import Window
@@ -48,16 +48,16 @@ class GroupPipeline:
         group: Group,
         model: OnnxModel | None,
         alarms: AlarmList,
-        account: PlantAccount,
+        account: SampleAccount,
         unscored_samples: int = UNSCORED_SAMPLES,
     ) -> None:
         self.group = group
         n_assets, n_signals = group.shape
         n_samples = model.spec.n_samples if model else unscored_samples
-        self.grid = Grid(group, account.signals, silence_ns=n_samples * group.period_ns)
+        self.grid = Grid(group, account, silence_ns=n_samples * group.period_ns)
         self.window = Window(n_assets, n_samples, n_signals)
         self.detector = Detector(model, group.names, n_assets) if model else None
-        self.waveforms = _waveforms(plant, group, model, account.waveforms)
+        self.waveforms = _waveforms(plant, group, model, account)
         spec = model.spec if model else None
         self._sources = [*(each.name for each in spec.signals), *(each.name for each in spec.waveforms)] if spec else []
         self.health = HealthTrend(n_assets, group.period_ns / 1e9)

@@ -23,7 +23,7 @@ from edge.contracts.alarm import Alarm
 from edge.contracts.command import AlarmCommand, AlarmVerb
 from edge.contracts.errors import ModelError
 from edge.contracts.plant import Plant, WaveformEntry
-from edge.contracts.sample_account import Fate, PlantAccount
+from edge.contracts.sample_account import Fate, SampleAccount
 from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_manipulation.grid import GridRow
 from edge.data_manipulation.waveform_hold import INTERVALS as WAVEFORM_INTERVALS
@@ -70,7 +70,7 @@ class Pipeline:
     def __init__(self, plant: Plant, models: Mapping[str, OnnxModel]) -> None:
         self.plant = plant
         self.alarms = AlarmList(plant.edge.id)
-        self.account = PlantAccount.of(plant)
+        self.account = SampleAccount(plant)
         self._time: int | None = None
         for asset_id, asset in plant.assets.items():
             if (model := models.get(asset.model or "")) is not None:
@@ -140,19 +140,18 @@ class Pipeline:
 
     @property
     def waiting(self) -> NDArray[np.int64]:
-        """(n_signals,) samples of instants that are not closed yet."""
-        return sum((group.grid.waiting for group in self._groups), np.zeros(len(self.plant.signal_table), np.int64))
-
-    @property
-    def waiting_blocks(self) -> NDArray[np.int64]:
-        """(n_waveforms,) blocks of fast signals whose instant has not come yet."""
-        holds = [hold.waiting for group in self._groups for hold in group.waveforms.values()]
-        return sum(holds, np.zeros(len(self.plant.waveform_table), np.int64))
+        """Of each line of the account the samples of instants that are not closed yet."""
+        waiting: NDArray[np.int64] = np.zeros(len(self.account.received), np.int64)
+        for group in self._groups:
+            waiting += group.grid.waiting
+            for hold in group.waveforms.values():
+                waiting += hold.waiting
+        return waiting
 
     @property
     def counts(self) -> Counter[str]:
         """By reason, the samples that no instant could use."""
-        totals = {fate.name.lower(): self.account.signals.total(fate) for fate in (Fate.LATE, Fate.DUPLICATE)}
+        totals = {fate.name.lower(): self.account.total(fate) for fate in (Fate.LATE, Fate.DUPLICATE)}
         return +Counter(totals)
 
     @property
@@ -244,7 +243,7 @@ def regular_grid(
 def grid_values(plant: Plant, asset: str, batches: Iterable[SampleBatch], n_samples: int) -> GridValues:
     """The grid of one asset as the edge makes it for a model with windows of `n_samples`, for training."""
     (group,) = groups_of(plant, only=[asset])
-    blocks = GroupPipeline(plant, group, None, AlarmList(plant.edge.id), PlantAccount.of(plant), n_samples)
+    blocks = GroupPipeline(plant, group, None, AlarmList(plant.edge.id), SampleAccount(plant), n_samples)
     rows: list[GridRow] = []
     for batch in batches:
         blocks.grid.feed(batch)

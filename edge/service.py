@@ -10,7 +10,7 @@ import logging
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,7 @@ from edge import __version__
 from edge.contracts.alarm import Alarm
 from edge.contracts.assessment import Assessment
 from edge.contracts.command import AlarmCommand, AlarmVerb
-from edge.contracts.plant import OpcuaSource, Plant, SignalEntry, WaveformEntry
+from edge.contracts.plant import OpcuaSource, Plant
 from edge.contracts.plant_file import source_certificate, source_password
 from edge.contracts.sample_account import Fate
 from edge.contracts.sample_batch import SampleBatch, WaveformBlock
@@ -70,9 +70,8 @@ class EdgeService:
         self._accounts = {
             name: SourceAccount(name, source.clock, time.time_ns, self._account) for name, source in plant.sources.items()
         }
-        # samples and blocks between their source and the pipeline, by signal and by fast signal
-        self._tables: tuple[Sequence[SignalEntry | WaveformEntry], ...] = (plant.signal_table, plant.waveform_table)
-        self._queued = np.zeros(len(plant.signal_table), np.int64), np.zeros(len(plant.waveform_table), np.int64)
+        # what is between its source and the pipeline
+        self._queued = np.zeros(len(self._account.received), np.int64)
         self._interrupted: list[_Brought] = []
         self._unwritten: deque[Assessment | Alarm] = deque()
         self._journal_problem: str | None = None
@@ -101,8 +100,7 @@ class EdgeService:
             if left_open(self._recorder.folder):
                 await self._tidy_recordings()
             address = self._environ.get("KULLAGER_EDGE_METRICS", self._plant.edge.metrics)
-            names = [(row.asset, row.name) for table in self._tables for row in table]
-            with Telemetry(address, names) as self._telemetry, self._ledger:
+            with Telemetry(address, self._account.names) as self._telemetry, self._ledger:
                 await self._serve(stop)
             journal.set_published(self._publisher.published)
         logger.info("stopped in order")
@@ -163,8 +161,8 @@ class EdgeService:
 
     def recovered(self, batch: SampleBatch) -> None:
         """What was read back from a server's history is recorded; the instants that it belongs to have been assessed."""
-        self._account.signals.receive(batch.signal)
-        self._account.signals.settle(Fate.RECOVERED, batch.signal)
+        self._account.receive(batch.signal)
+        self._account.settle(Fate.RECOVERED, batch.signal)
         self._recorder.add(batch, recovered=True)
         self._ledger.recovered(batch)
 
@@ -172,20 +170,13 @@ class EdgeService:
         """What the sources hand over; waits while the pipeline is busy."""
         if isinstance(batch, SampleBatch) and not len(batch):
             return
-        self._count_queued(batch, 1)
+        np.add.at(self._queued, batch.signal, 1)
         try:
             await self._queue.put(_Brought(source, batch))
         except asyncio.CancelledError:
             # a stop: there is no room in the queue, and yet nothing is to be lost
             self._interrupted.append(_Brought(source, batch))
             raise
-
-    def _count_queued(self, batch: SampleBatch | WaveformBlock, number: int) -> None:
-        samples, blocks = self._queued
-        if isinstance(batch, WaveformBlock):
-            blocks[batch.signal] += number
-        else:
-            np.add.at(samples, batch.signal, number)
 
     async def _work(self) -> None:
         """The main loop: take what has come, advance, write, publish."""
@@ -220,7 +211,7 @@ class EdgeService:
                 self._ledger.trim(time.time())
 
     def _take(self, brought: _Brought) -> None:
-        self._count_queued(brought.batch, -1)
+        np.add.at(self._queued, brought.batch.signal, -1)
         if isinstance(brought.batch, WaveformBlock):
             # it tells of the past, and does not move the time on
             self._pipeline.feed_waveform(brought.batch)
@@ -303,15 +294,12 @@ class EdgeService:
         )
 
     def _account_shown(self) -> AccountShown:
-        """Signals first, then fast signals."""
-        queued, queued_blocks = self._queued
-        waiting = queued + self._pipeline.waiting, queued_blocks + self._pipeline.waiting_blocks
-        accounts = self._account.signals, self._account.waveforms
+        account, waiting = self._account, self._queued + self._pipeline.waiting
         return AccountShown(
-            received=np.concatenate([account.received for account in accounts]),
-            settled=np.concatenate([account.settled for account in accounts], axis=1),
-            waiting=np.concatenate(waiting),
-            difference=np.concatenate([account.difference(w) for account, w in zip(accounts, waiting, strict=True)]),
+            received=account.received.copy(),
+            settled=account.settled.copy(),
+            waiting=waiting,
+            difference=account.difference(waiting),
         )
 
     def _model_status(self) -> dict[str, ModelStatus]:

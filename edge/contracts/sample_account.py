@@ -4,13 +4,12 @@ received = used + withheld + late + duplicate + refused + recovered + lost + wai
 is counted where it waits, not worked out from the rest: a difference is a fault of this program, and `/metrics` shows it.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.contracts.plant import Plant
+from edge.contracts.plant import Plant, SignalEntry, WaveformEntry
 
 
 class Fate(IntEnum):
@@ -32,11 +31,16 @@ class Fate(IntEnum):
 
 
 class SampleAccount:
-    """Counts of `n_signals` signals since the edge began; what waited in the state of the last run counts as received."""
+    """Counts since the edge began, of all signals and then all fast signals of a plant, whose blocks count as samples here.
 
-    def __init__(self, n_signals: int) -> None:
-        self.received: NDArray[np.int64] = np.zeros(n_signals, np.int64)
-        self.settled: NDArray[np.int64] = np.zeros((len(Fate), n_signals), np.int64)
+    What waited in the state of the last run counts as received.
+    """
+
+    def __init__(self, plant: Plant) -> None:
+        rows: tuple[SignalEntry | WaveformEntry, ...] = (*plant.signal_table, *plant.waveform_table)
+        self.names = tuple((row.asset, row.name) for row in rows)
+        self.received: NDArray[np.int64] = np.zeros(len(rows), np.int64)
+        self.settled: NDArray[np.int64] = np.zeros((len(Fate), len(rows)), np.int64)
 
     def receive(self, signal: NDArray[np.int32]) -> None:
         """Samples came: the number (n,) of each one's signal."""
@@ -54,15 +58,3 @@ class SampleAccount:
         """(n_signals,) samples of which nobody knows what became; `waiting` (n_signals,) are on their way."""
         difference: NDArray[np.int64] = self.received - self.settled.sum(axis=0) - waiting
         return difference
-
-
-@dataclass(frozen=True, slots=True)
-class PlantAccount:
-    """The account of all signals of a plant, and that of the blocks of its fast signals."""
-
-    signals: SampleAccount
-    waveforms: SampleAccount
-
-    @classmethod
-    def of(cls, plant: Plant) -> "PlantAccount":
-        return cls(SampleAccount(len(plant.signal_table)), SampleAccount(len(plant.waveform_table)))

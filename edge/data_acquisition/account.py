@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from edge.contracts.plant import Clock
-from edge.contracts.sample_account import Fate, PlantAccount, SampleAccount
+from edge.contracts.sample_account import Fate, SampleAccount
 from edge.contracts.sample_batch import SampleBatch, WaveformBlock
 from edge.contracts.status import SourceState, SourceStatus
 from edge.formats.json_message import format_time
@@ -21,10 +21,10 @@ FUTURE_NS: Final = 86_400 * NS
 
 
 class SourceAccount:
-    """The account of one source. `now` gives ns since 1970 UTC; `plant`: the account by signal, that of all sources."""
+    """The account of one source. `now` gives ns since 1970 UTC; `account`: by signal, of the whole plant."""
 
-    def __init__(self, name: str, clock: Clock, now: Callable[[], int], plant: PlantAccount) -> None:
-        self.name, self._plant = name, plant
+    def __init__(self, name: str, clock: Clock, now: Callable[[], int], account: SampleAccount) -> None:
+        self.name, self._account = name, account
         self.changed = True
         self._clock, self._now = clock, now
         self._state, self._since = SourceState.CONNECTING, now()
@@ -39,13 +39,10 @@ class SourceAccount:
 
     def accept(self, batch: SampleBatch, received: int) -> SampleBatch:
         """Count a batch and judge its times against `received` [ns UTC]; gives the samples to use."""
-        return self._judge(batch, received, self._plant.signals)
-
-    def _judge(self, batch: SampleBatch, received: int, account: SampleAccount) -> SampleBatch:
         if not len(batch):
             return batch
         self._samples += len(batch)
-        account.receive(batch.signal)
+        self._account.receive(batch.signal)
         ahead = batch.time - received
         newest = int(batch.time.max())
         self._offset_s = round((newest - received) / NS, 3)
@@ -53,7 +50,7 @@ class SourceAccount:
             batch = self._with_believable_times(batch, np.abs(ahead) > FAR_OFF_NS, received)
         elif (future := ahead > FUTURE_NS).any():
             self._rejected["time-in-future"] += int(future.sum())
-            account.settle(Fate.REFUSED, batch.signal[future])
+            self._account.settle(Fate.REFUSED, batch.signal[future])
             batch = SampleBatch(
                 signal=batch.signal[~future],
                 time=batch.time[~future],
@@ -66,7 +63,7 @@ class SourceAccount:
 
     def accept_block(self, block: WaveformBlock, received: int) -> WaveformBlock | None:
         """The same of one block of a fast signal; None where its time cannot be used."""
-        judged = self._judge(SampleBatch.of([block.signal], [block.time], [0.0]), received, self._plant.waveforms)
+        judged = self.accept(SampleBatch.of([block.signal], [block.time], [0.0]), received)
         return replace(block, time=int(judged.time[0])) if len(judged) else None
 
     def reject(self, reason: str, count: int = 1) -> None:

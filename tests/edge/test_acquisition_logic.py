@@ -1,13 +1,14 @@
 """Clocks and values of sources, as logic: time is handed in."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
 from asyncua import ua
 
-from edge.contracts.plant import Signal, SignalEntry
-from edge.contracts.sample_account import PlantAccount, SampleAccount
+from edge.contracts.plant import Plant, Signal, SignalEntry
+from edge.contracts.sample_account import SampleAccount
 from edge.contracts.sample_batch import Quality, SampleBatch, TextTable
 from edge.data_acquisition.account import SourceAccount
 from edge.data_acquisition.opcua_values import sample_batch, to_ns
@@ -16,15 +17,16 @@ from edge.formats.json_message import parse_time
 
 S = 1_000_000_000
 NOW = parse_time("2026-11-23T10:00:00Z")
-ACCOUNT = PlantAccount(SampleAccount(2), SampleAccount(0))
+
+MakePlant = Callable[..., Plant]
 
 
 def _row(index: int, is_text: bool = False) -> SignalEntry:
     return SignalEntry(index=index, asset="press-1", name=f"s{index}", signal=Signal(unit="1", source="plc"), is_text=is_text)
 
 
-def test_a_far_off_wall_clock_is_named_and_the_time_of_reception_used() -> None:
-    account = SourceAccount("plc", "wall", lambda: NOW, ACCOUNT)
+def test_a_far_off_wall_clock_is_named_and_the_time_of_reception_used(make_plant: MakePlant) -> None:
+    account = SourceAccount("plc", "wall", lambda: NOW, SampleAccount(make_plant()))
     year_2000 = parse_time("2000-01-01T00:00:00Z")
     used = account.accept(SampleBatch.of([0, 1], [year_2000, NOW - S], [1.0, 2.0]), NOW)
     assert used.time.tolist() == [NOW, NOW - S]
@@ -36,8 +38,8 @@ def test_a_far_off_wall_clock_is_named_and_the_time_of_reception_used() -> None:
     assert account.status().problem is None
 
 
-def test_a_trusted_clock_may_be_in_the_past_but_not_in_the_future() -> None:
-    account = SourceAccount("plc", "source", lambda: NOW, ACCOUNT)
+def test_a_trusted_clock_may_be_in_the_past_but_not_in_the_future(make_plant: MakePlant) -> None:
+    account = SourceAccount("plc", "source", lambda: NOW, SampleAccount(make_plant()))
     times = [parse_time("2000-01-01T00:00:00Z"), parse_time("2100-01-01T00:00:00Z")]
     used = account.accept(SampleBatch.of([0, 1], times, [1.0, 2.0]), NOW)
     assert used.signal.tolist() == [0]

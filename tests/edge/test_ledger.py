@@ -13,7 +13,7 @@ from asyncua import Server, ua
 
 from edge.contracts.plant import OpcuaSource, Plant
 from edge.contracts.plant_file import load_plant
-from edge.contracts.sample_account import PlantAccount
+from edge.contracts.sample_account import SampleAccount
 from edge.contracts.sample_batch import SampleBatch
 from edge.data_acquisition.account import SourceAccount
 from edge.data_acquisition.opcua import OpcuaAcquisition
@@ -166,7 +166,7 @@ class Past:
 async def acquiring(plant: Plant, home: Path, past: Past) -> AsyncIterator[SourceAccount]:
     source = plant.sources["plc"]
     assert isinstance(source, OpcuaSource)
-    account = SourceAccount("plc", source.clock, time.time_ns, PlantAccount.of(plant))
+    account = SourceAccount("plc", source.clock, time.time_ns, SampleAccount(plant))
     acquisition = OpcuaAcquisition(
         "plc",
         source,

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from edge.application_certificate import Application, Identity, kept_identity
 from edge.check import check
 from edge.contracts.plant import MqttSource, Plant
-from edge.contracts.sample_account import PlantAccount
+from edge.contracts.sample_account import SampleAccount
 from edge.contracts.sample_batch import SampleBatch
 from edge.contracts.status import SourceState
 from edge.data_acquisition.account import SourceAccount
@@ -43,7 +43,7 @@ class Acquired:
     def __init__(self, plant: Plant) -> None:
         source = plant.sources["broker"]
         assert isinstance(source, MqttSource)
-        self.account = SourceAccount("broker", source.clock, time.time_ns, PlantAccount.of(plant))
+        self.account = SourceAccount("broker", source.clock, time.time_ns, SampleAccount(plant))
         self.values: list[float] = []
         self.plant, self.source = plant, source
 

@@ -12,7 +12,7 @@ from asyncua import Server, ua
 from edge.check import check
 from edge.contracts.plant import OpcuaSource, Plant
 from edge.contracts.plant_file import load_plant
-from edge.contracts.sample_account import PlantAccount
+from edge.contracts.sample_account import SampleAccount
 from edge.contracts.sample_batch import SampleBatch
 from edge.contracts.status import SourceState
 from edge.data_acquisition import opcua
@@ -38,7 +38,7 @@ class Acquired:
         source = plant.sources["plc"]
         assert isinstance(source, OpcuaSource)
         credentials = opcua_credentials("plc", home, {})
-        self.account = SourceAccount("plc", source.clock, time.time_ns, PlantAccount.of(plant))
+        self.account = SourceAccount("plc", source.clock, time.time_ns, SampleAccount(plant))
         self.batches: list[SampleBatch] = []
         self.acquisition = opcua.OpcuaAcquisition(
             "plc", source, plant.signals_of("plc"), {}, self.account, self._take, credentials, {"press-1": 1.0}

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from edge.contracts.plant import OpcuaSource, Plant
 from edge.contracts.plant_file import load_plant
-from edge.contracts.sample_account import PlantAccount
+from edge.contracts.sample_account import SampleAccount
 from edge.contracts.sample_batch import SampleBatch
 from edge.contracts.status import SourceState
 from edge.data_acquisition.account import SourceAccount
@@ -129,7 +129,7 @@ async def test_what_a_mad_server_sends_is_counted_told_and_passed_over(
     forget_codecs()
     source, values = plant.sources["plc"], []
     assert isinstance(source, OpcuaSource)
-    account = SourceAccount("plc", source.clock, time.time_ns, PlantAccount.of(plant))
+    account = SourceAccount("plc", source.clock, time.time_ns, SampleAccount(plant))
 
     async def take(_source: str, batch: SampleBatch) -> None:
         values.extend(batch.value.tolist())

@@ -8,7 +8,7 @@ from asyncua import Client, Server, ua
 
 from edge.contracts.plant import OpcuaSource, Plant
 from edge.contracts.plant_file import load_plant
-from edge.contracts.sample_account import PlantAccount
+from edge.contracts.sample_account import SampleAccount
 from edge.data_acquisition.account import SourceAccount
 from edge.data_acquisition.opcua import OpcuaAcquisition
 from edge.data_acquisition.opcua_limits import Limit, ServerLimits, in_batches
@@ -77,7 +77,7 @@ async def acquired(plant: Plant, server: Server, home: Path) -> SourceAccount:
         await server.nodes.objects.add_variable(ua.NodeId(f"s{number}", index), f"s{number}", float(number))
     source, seen = plant.sources["plc"], set()
     assert isinstance(source, OpcuaSource)
-    account = SourceAccount("plc", source.clock, lambda: 0, PlantAccount.of(plant))
+    account = SourceAccount("plc", source.clock, lambda: 0, SampleAccount(plant))
     everything = asyncio.Event()
 
     async def take(_source: str, batch: object) -> None:

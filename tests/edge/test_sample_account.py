@@ -1,5 +1,6 @@
 """Ten million samples through every kind of trouble: of each it is known what became of it, at any time."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -8,9 +9,10 @@ from numpy.typing import NDArray
 
 from edge.contracts.plant import Plant
 from edge.contracts.plant_file import load_plant
-from edge.contracts.sample_account import Fate, PlantAccount
-from edge.contracts.sample_batch import Quality, SampleBatch
+from edge.contracts.sample_account import Fate, SampleAccount
+from edge.contracts.sample_batch import Quality, SampleBatch, WaveformBlock
 from edge.data_acquisition.account import SourceAccount
+from edge.data_manipulation.waveform_hold import WaveformHold
 from edge.pipeline import Pipeline
 
 S: Final = 1_000_000_000
@@ -51,7 +53,7 @@ def trouble(rng: np.random.Generator, begin: int, n: int) -> tuple[SampleBatch, 
 
 
 def assert_balanced(pipeline: Pipeline) -> None:
-    assert not pipeline.account.signals.difference(pipeline.waiting).any()
+    assert not pipeline.account.difference(pipeline.waiting).any()
 
 
 def test_ten_million_samples_through_trouble_leave_no_difference(tmp_path: Path) -> None:
@@ -80,13 +82,13 @@ def test_ten_million_samples_through_trouble_leave_no_difference(tmp_path: Path)
             begin -= 3600 * S
         if number % 50 == 33:
             # killed and started again: what waited is in the state
-            totals += pipeline.account.signals.settled.sum(axis=1)
+            totals += pipeline.account.settled.sum(axis=1)
             carried += int(pipeline.waiting.sum())
             before, pipeline = pipeline, Pipeline(plant, {})
             pipeline.restore(before.state(), before.reached)
             assert_balanced(pipeline)
     waiting = int(pipeline.waiting.sum())
-    totals += pipeline.account.signals.settled.sum(axis=1)
+    totals += pipeline.account.settled.sum(axis=1)
     assert came.sum() == N_SAMPLES == totals.sum() + waiting
     assert min(carried, lost, refused, *totals[[Fate.USED, Fate.WITHHELD, Fate.LATE, Fate.DUPLICATE]]) > 0
     assert (totals[Fate.LOST], totals[Fate.REFUSED], totals[Fate.RECOVERED]) == (lost, refused, 0)
@@ -102,10 +104,27 @@ def test_a_sample_that_is_lost_on_the_way_shows_as_a_difference(tmp_path: Path) 
     source = SourceAccount("plc", "source", lambda: 0, pipeline.account)
     batch = source.accept(SampleBatch.of([3, 4], [START, START], [1.0, 2.0]), START)
     pipeline.feed(SampleBatch.of(batch.signal[:1], batch.time[:1], batch.value[:1]))
-    difference = pipeline.account.signals.difference(pipeline.waiting)
+    difference = pipeline.account.difference(pipeline.waiting)
     assert {index: int(difference[index]) for index in np.flatnonzero(difference)} == {4: 1}
 
 
-def test_the_account_of_a_plant_has_a_line_for_each_signal_and_each_fast_signal(tmp_path: Path) -> None:
-    account = PlantAccount.of(plant_of(tmp_path))
-    assert (len(account.signals.received), len(account.waveforms.received)) == (N_ASSETS * N_SIGNALS, 0)
+def test_a_block_of_a_fast_signal_counts_as_a_sample(make_plant: Callable[..., Plant]) -> None:
+    account = SampleAccount(make_plant())
+    hold = WaveformHold({1: 0}, 4, np.array([10.0]), account)
+    blocks = {
+        second: WaveformBlock(signal=1, time=START + second * S, rate_hz=4.0, points=np.zeros(n, np.float32))
+        for second, n in ((0, 4), (5, 4), (6, 3), (90, 4))
+    }
+    for block in (blocks[5], blocks[6], blocks[90]):
+        account.receive(np.array([block.signal], np.int32))
+        hold.feed(block)
+    hold.advance(START + 10 * S)
+    account.receive(np.array([1], np.int32))
+    hold.feed(blocks[0])
+    hold.advance(START + 11 * S)
+    assert hold.waiting.tolist() == [0, 1]
+    assert account.settled[[Fate.USED, Fate.REFUSED, Fate.LATE], 1].tolist() == [1, 1, 1]
+    assert not account.difference(hold.waiting).any()
+    hold.rewind()
+    assert account.total(Fate.LOST) == 1
+    assert not account.difference(hold.waiting).any()

@@ -14,7 +14,7 @@ from asyncua import Client, ua
 
 from edge.contracts.plant import MqttSource, OpcuaSource, Plant
 from edge.contracts.plant_file import load_plant
-from edge.contracts.sample_account import PlantAccount
+from edge.contracts.sample_account import SampleAccount
 from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_acquisition.account import SourceAccount
 from edge.data_acquisition.mqtt import MqttAcquisition
@@ -293,7 +293,7 @@ async def test_the_edge_takes_fast_signals_from_server_and_broker(
     """Every block once, in order, with its points and times, beside the rows; a block of another length is counted."""
     plant, waveforms = fast_plant(free_port(), mosquitto.port, tmp_path)
     near, far = plant.waveform_table
-    accounts = {name: SourceAccount(name, "source", time.time_ns, PlantAccount.of(plant)) for name in ("plc", "broker")}
+    accounts = {name: SourceAccount(name, "source", time.time_ns, SampleAccount(plant)) for name in ("plc", "broker")}
     plc, broker = Brought(), Brought()
     plc_source, broker_source = plant.sources["plc"], plant.sources["broker"]
     assert isinstance(plc_source, OpcuaSource)
