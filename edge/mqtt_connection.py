@@ -18,7 +18,7 @@ import logging
 import socket
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -92,6 +92,7 @@ class _NoAnswerError(Exception):
 class MqttConnection:
     """See the module. `queue_size` bounds the messages that wait; beyond it the oldest is dropped and counted in `dropped`.
 
+    will:        what the broker says when this client is gone; a function makes one for each connection
     session_s:   how long the broker keeps subscriptions and QoS 1 messages while this client is away; 0: not at all
     certificate: PEM file with the certificate and key by which this client shows who it is, over TLS
     max_packet:  larger ones [bytes] a broker of version 5 keeps to itself; 0: none is too large
@@ -105,7 +106,7 @@ class MqttConnection:
         subscriptions: Sequence[str] = (),
         user: str = "",
         password: str | None = None,
-        will: Will | None = None,
+        will: Will | Callable[[], Will] | None = None,
         queue_size: int = 100_000,
         session_s: int = 0,
         certificate: Path | None = None,
@@ -262,7 +263,8 @@ class MqttConnection:
         if self._user:
             client.username_pw_set(self._user, self._password)
         if self._will is not None:
-            client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
+            will = self._will() if callable(self._will) else self._will
+            client.will_set(will.topic, will.payload, qos=1, retain=True)
         if self.url.startswith("mqtts://"):
             try:
                 client.tls_set(certfile=str(self._certificate) if self._certificate else None)

@@ -20,7 +20,7 @@ README: Final = Path(__file__).parent / "plants/README.md"
 _SECTIONS: Final = {
     "[site]": ("Site",),
     "[edge]": ("EdgeSettings",),
-    "[sources.<name>]": ("OpcuaSource", "MqttSource"),
+    "[sources.<name>]": ("OpcuaSource", "MqttSource", "SparkplugSource"),
     "[assets.<id>]": ("Asset",),
     "[assets.<id>.signals]": ("Signal",),
     "[assets.<id>.waveforms]": ("Waveform",),

@@ -21,7 +21,7 @@ from edge import __version__
 from edge.contracts.alarm import Alarm
 from edge.contracts.assessment import Assessment
 from edge.contracts.command import AlarmCommand, AlarmVerb
-from edge.contracts.plant import OpcuaSource, Plant
+from edge.contracts.plant import OpcuaSource, Plant, SparkplugSource
 from edge.contracts.plant_file import source_certificate, source_password
 from edge.contracts.sample_account import Fate
 from edge.contracts.sample_batch import SampleBatch, WaveformBlock
@@ -30,6 +30,7 @@ from edge.data_acquisition.account import SourceAccount
 from edge.data_acquisition.mqtt import MqttAcquisition
 from edge.data_acquisition.opcua import OpcuaAcquisition
 from edge.data_acquisition.opcua_security import opcua_credentials
+from edge.data_acquisition.sparkplug import SparkplugAcquisition
 from edge.data_acquisition.stream_clock import StreamClock
 from edge.journal import Journal, JournalError
 from edge.ledger import Ledger
@@ -142,6 +143,11 @@ class EdgeService:
                 credentials = opcua_credentials(name, self._home, self._environ)
                 run = OpcuaAcquisition(
                     name, source, (*signals, *waves), texts, account, self._bring, credentials, periods, self
+                ).run()
+            elif isinstance(source, SparkplugSource):
+                certificate = source_certificate(name, self._environ)
+                run = SparkplugAcquisition(
+                    name, source, self._plant.edge.id, signals, texts, account, self._bring, self, password, certificate
                 ).run()
             else:
                 certificate = source_certificate(name, self._environ)

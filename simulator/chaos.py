@@ -12,7 +12,7 @@ from typing import Final
 
 from edge.contracts.alarm import BilingualText
 from edge.contracts.command import CatalogueChaos
-from edge.contracts.plant import OpcuaSource, Plant
+from edge.contracts.plant import OpcuaSource, Plant, SparkplugSource
 from simulator.site import CommandRefused
 
 LONGEST_S: Final = 3600.0
@@ -167,7 +167,11 @@ class Disturbances:
 
     def __init__(self, plant: Plant, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._protocols = {name: OPCUA if isinstance(source, OpcuaSource) else MQTT for name, source in plant.sources.items()}
+        self._protocols = {
+            name: OPCUA if isinstance(source, OpcuaSource) else MQTT
+            for name, source in plant.sources.items()
+            if not isinstance(source, SparkplugSource)
+        }
         self._active: dict[tuple[str, ChaosKind], Disturbance] = {}
         self._told: frozenset[tuple[str, ChaosKind]] = frozenset()
         self._changes = 0

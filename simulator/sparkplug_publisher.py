@@ -12,47 +12,79 @@ import secrets
 import time
 from asyncio import Event as Flag
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from edge.contracts.errors import MessageError
-from edge.contracts.plant import MqttSource, Plant
+from edge.contracts.plant import OpcuaSource, Plant
 from edge.contracts.plant_file import source_password
 from edge.formats.sparkplug import Message as SparkplugMessage
 from edge.formats.sparkplug import Session, State
-from edge.formats.sparkplug_payload import QUALITY, DataType, Metric, Property, QualityCode, quality
+from edge.formats.sparkplug_payload import HIGH, LOW, QUALITY, UNIT, DataType, Metric, Property, QualityCode, quality
 from edge.mqtt_connection import Connected, Lost, Message, MqttConnection, Published
 from simulator.site import Row, Site
 
 logger = logging.getLogger(__name__)
 
 NODE: Final = "simulator"
-# as Ignition names them: the specification leaves names other than Quality open
-UNIT, LOW, HIGH = "engUnit", "engLow", "engHigh"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """How an asset shows itself: the device's name, and by signal the metric's."""
+
+    name: str
+    metrics: Mapping[str, str]
+
+
+def edge_nodes(plant: Plant, source: str, site: Site) -> dict[tuple[str, str], dict[str, Device]]:
+    """By group and name the edge nodes that a Sparkplug source of the plant file names, each with its devices by asset."""
+    nodes: dict[tuple[str, str], dict[str, Device]] = {}
+    for row in plant.signals_of(source):
+        group, node, *device = (row.signal.device or "").split("/")
+        if row.asset not in site.assets:
+            continue
+        if not device:
+            logger.warning("%s.%s: metrics of an edge node itself are not simulated", row.asset, row.name)
+            continue
+        devices = nodes.setdefault((group, node), {})
+        shown = devices.setdefault(row.asset, Device(device[0], {}))
+        devices[row.asset] = Device(shown.name, {**shown.metrics, row.name: row.signal.metric or row.name})
+    return nodes
 
 
 class SparkplugPublisher:
-    """All assets of the site as devices of the edge node `simulator`, on the broker of one MQTT source.
+    """One edge node on the broker of one source, with assets of the site as its devices.
 
-    A sample that is bad is null with the quality Bad; a signal that has not been heard of yet is null with the quality
-    Stale. The quality is told when it is not good, and when it has become so. Only births and deaths tell what happened
-    while the broker was away.
+    By default it is the node `simulator` with all assets, under their own names; `devices` tells otherwise. A sample that is
+    bad is null with the quality Bad; a signal that has not been heard of yet is null with the quality Stale. The quality is
+    told when it is not good, and when it has become so. Only births and deaths tell what happened while the broker was away.
     """
 
     def __init__(
-        self, plant: Plant, source_name: str, site: Site, environ: Mapping[str, str], group: str | None = None
+        self,
+        plant: Plant,
+        source_name: str,
+        site: Site,
+        environ: Mapping[str, str],
+        group: str | None = None,
+        node: str = NODE,
+        devices: Mapping[str, Device] | None = None,
     ) -> None:
         source = plant.sources[source_name]
-        if not isinstance(source, MqttSource):
-            raise TypeError(f"'{source_name}' is no MQTT source")
+        if isinstance(source, OpcuaSource):
+            raise TypeError(f"'{source_name}' is no broker")
+        everything = {asset: Device(asset, {name: name for name in plant.assets[asset].signals}) for asset in site.assets}
+        self._devices = everything if devices is None else devices
         self.source = source_name
         self._plant, self._site = plant, site
         path = plant.site
-        self._session = Session(group or f"{path.enterprise}:{path.site}:{path.area}", NODE)
+        self._session = Session(group or f"{path.enterprise}:{path.site}:{path.area}", node)
         self._datatypes = {
             (row.asset, row.name): DataType.STRING if row.is_text else DataType.DOUBLE for row in plant.signal_table
         }
         # by asset and signal what was last heard, and the assets whose birth no longer tells what they have
-        self._last: dict[str, dict[str, Metric]] = {asset: {} for asset in site.assets}
+        self._last: dict[str, dict[str, Metric]] = {asset: {} for asset in self._devices}
         self._outdated: set[str] = set()
         self._missed = 0
         self._in_flight: set[int] = set()
@@ -135,20 +167,21 @@ class SparkplugPublisher:
 
     def _note(self, row: Row) -> list[Metric]:
         """The samples of a row, remembered for the next birth."""
-        metrics = []
-        for name in self._plant.assets[row.asset].signals:
+        metrics: list[Metric] = []
+        shown = self._devices.get(row.asset)
+        for name, metric_name in shown.metrics.items() if shown is not None else ():
             value = row.values.get(name, math.nan)
             if isinstance(value, float) and math.isnan(value):
                 continue
-            metric = self._metric(row, name, value)
+            metric = self._metric(row, name, metric_name, value)
             before = self._last[row.asset].get(name)
             self._last[row.asset][name] = metric
             if not metric.is_null and before is not None and not before.is_null:
-                metric = Metric(name=name, value=metric.value, timestamp=row.time)
+                metric = Metric(name=metric_name, value=metric.value, timestamp=row.time)
             metrics.append(metric)
         return metrics
 
-    def _metric(self, row: Row, name: str, value: float | str | None) -> Metric:
+    def _metric(self, row: Row, name: str, metric_name: str, value: float | str | None) -> Metric:
         if isinstance(value, str) and self._datatypes[row.asset, name] is not DataType.STRING:
             # the plant file does not say that it is a text
             self._datatypes[row.asset, name] = DataType.STRING
@@ -156,22 +189,23 @@ class SparkplugPublisher:
         if value is not None:
             value = str(value) if self._datatypes[row.asset, name] is DataType.STRING else float(value)
         properties = {QUALITY: quality(QualityCode.BAD if value is None else QualityCode.GOOD)}
-        return Metric(name=name, value=value, is_null=value is None, timestamp=row.time, properties=properties)
+        return Metric(name=metric_name, value=value, is_null=value is None, timestamp=row.time, properties=properties)
 
     def _give_birth(self) -> None:
         """The edge node and all its devices, with what is known of them now."""
         self._send(self._session.node_birth(time.time_ns()))
-        for asset in self._site.assets:
+        for asset in self._devices:
             self._give_device_birth(asset)
 
     def _give_device_birth(self, asset: str) -> None:
         if self._session.state is State.BORN:
             now = time.time_ns()
-            metrics = [self._born_metric(asset, name, now) for name in self._plant.assets[asset].signals]
+            shown = self._devices[asset]
+            metrics = [self._born_metric(asset, name, metric_name, now) for name, metric_name in shown.metrics.items()]
             self._outdated.discard(asset)
-            self._send(self._session.device_birth(asset, now, metrics))
+            self._send(self._session.device_birth(shown.name, now, metrics))
 
-    def _born_metric(self, asset: str, name: str, now: int) -> Metric:
+    def _born_metric(self, asset: str, name: str, metric_name: str, now: int) -> Metric:
         datatype = self._datatypes[asset, name]
         unheard = Metric(is_null=True, timestamp=now, properties={QUALITY: quality(QualityCode.STALE)})
         last = self._last[asset].get(name, unheard)
@@ -183,7 +217,12 @@ class SparkplugPublisher:
                 properties[HIGH] = Property(datatype=DataType.DOUBLE, value=span.high)
         value = str(last.value) if datatype is DataType.STRING and last.value is not None else last.value
         return Metric(
-            name=name, datatype=datatype, value=value, is_null=last.is_null, timestamp=last.timestamp, properties=properties
+            name=metric_name,
+            datatype=datatype,
+            value=value,
+            is_null=last.is_null,
+            timestamp=last.timestamp,
+            properties=properties,
         )
 
     def _send_data(self, asset: str, metrics: list[Metric]) -> int | None:
@@ -191,7 +230,7 @@ class SparkplugPublisher:
             self._give_device_birth(asset)
         if self._session.state is not State.BORN:
             return None
-        return self._send(self._session.data(asset, time.time_ns(), metrics))
+        return self._send(self._session.data(self._devices[asset].name, time.time_ns(), metrics))
 
     def _send(self, message: SparkplugMessage, qos: int = 0) -> int | None:
         topic, payload = message.encode()

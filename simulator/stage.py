@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from edge.contracts.plant import OpcuaSource, Plant, Waveform
+from edge.contracts.plant import MqttSource, OpcuaSource, Plant, SparkplugSource, Waveform
 from edge.contracts.sample_batch import WaveformBlock
 from simulator.chaos import Disturbances
 from simulator.mqtt_publisher import MqttPublisher
 from simulator.opcua.server import OpcuaServer
 from simulator.site import Row, Site
-from simulator.sparkplug_publisher import SparkplugPublisher
+from simulator.sparkplug_publisher import SparkplugPublisher, edge_nodes
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ async def open_stage(
     sparkplug: bool = False,
     disturbances: Disturbances | None = None,
 ) -> AsyncIterator[Stage]:
-    """Open a server for each OPC UA source and a publisher for each MQTT source of the plant file.
+    """Open a server for each OPC UA source, and a publisher for each MQTT source and each Sparkplug edge node.
 
     With `sparkplug` the broker that takes the results gets all assets as Sparkplug B devices, too. What is in
     `disturbances` is done to servers and publishers; Sparkplug's is left alone.
@@ -109,9 +109,14 @@ async def open_stage(
         servers: list[OpcuaServer] = []
         publishers: list[MqttPublisher | SparkplugPublisher] = []
         for name, source in plant.sources.items():
-            if not isinstance(source, OpcuaSource):
+            if isinstance(source, SparkplugSource):
+                publishers += (
+                    SparkplugPublisher(plant, name, site, environ, group, node, devices)
+                    for (group, node), devices in edge_nodes(plant, name, site).items()
+                )
+            elif isinstance(source, MqttSource):
                 publishers.append(MqttPublisher(plant, name, site, environ, disturbances))
-            elif any(row.asset in site.assets for row in plant.signals_of(name)):
+            elif isinstance(source, OpcuaSource) and any(row.asset in site.assets for row in plant.signals_of(name)):
                 servers.append(OpcuaServer(plant, name, site, environ, disturbances))
         if sparkplug:
             publishers.append(SparkplugPublisher(plant, plant.results_source[0], site, environ))

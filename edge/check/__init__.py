@@ -8,7 +8,8 @@ from typing import Final
 from edge.check.finding import Finding
 from edge.check.mqtt import check_mqtt
 from edge.check.opcua import check_opcua
-from edge.contracts.plant import OpcuaSource, Plant, SignalEntry, WaveformEntry
+from edge.check.sparkplug import check_sparkplug
+from edge.contracts.plant import OpcuaSource, Plant, SignalEntry, SparkplugSource, WaveformEntry
 from edge.contracts.plant_file import source_certificate, source_password
 from edge.contracts.sample_batch import TextTable
 from edge.data_acquisition.opcua_security import opcua_credentials
@@ -26,8 +27,11 @@ async def check(plant: Plant, home: Path, environ: Mapping[str, str], listen_s: 
         if isinstance(source, OpcuaSource):
             rows: list[SignalEntry | WaveformEntry] = [*plant.signals_of(name), *waves]
             checks.append(check_opcua(name, source, rows, texts, opcua_credentials(name, home, environ), listen_s))
+            continue
+        shown = source_password(name, environ), source_certificate(name, environ)
+        if isinstance(source, SparkplugSource):
+            checks.append(check_sparkplug(name, source, plant.edge.id, plant.signals_of(name), texts, shown, listen_s))
         else:
-            shown = source_password(name, environ), source_certificate(name, environ)
             checks.append(check_mqtt(name, source, plant, waves, texts, shown, listen_s))
     findings = [finding for part in await asyncio.gather(*checks) for finding in part]
     return [*findings, *_check_models(plant, home)]

@@ -59,7 +59,7 @@ async def check_mqtt(
     password, certificate = shown
     connection = MqttConnection(
         url=source.url,
-        client_id=f"{plant.edge.id}-check",
+        client_id=f"{plant.edge.id}-check-{name}",
         subscriptions=topics.topics,
         user=source.user,
         password=password,

@@ -13,9 +13,11 @@ from edge.contracts.topics import Topics
 IDENTIFIER: Final = r"^[a-z0-9][a-z0-9-]*$"
 SIGNAL_NAME: Final = r"^[a-z][a-z0-9_]*$"
 NODE_ID: Final = r"^nsu=[^;]+;[isgb]=.+$"
+SPARKPLUG_DEVICE: Final = r"^[^/+#]+(/[^/+#]+){1,2}$"
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
 SignalName = Annotated[str, Field(pattern=SIGNAL_NAME)]
 NodeId = Annotated[str, Field(pattern=NODE_ID)]
+SparkplugDevice = Annotated[str, Field(pattern=SPARKPLUG_DEVICE)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -98,7 +100,23 @@ class MqttSource:
     clock: Clock = "wall"
 
 
-Source = Annotated[OpcuaSource | MqttSource, Field(discriminator="kind")]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparkplugSource:
+    """A broker on which edge nodes speak Sparkplug B; the edge is a host application there, under the id `host`.
+
+    reorder_s: how long a message that came before its turn waits for the ones that are missing
+    """
+
+    __pydantic_config__ = _STRICT
+    kind: Literal["sparkplug"]
+    url: str
+    user: str = ""
+    host: Identifier | None = None
+    reorder_s: NotNegative = 2.0
+    clock: Clock = "wall"
+
+
+Source = Annotated[OpcuaSource | MqttSource | SparkplugSource, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +143,8 @@ class Signal:
     topic: str | None = None
     field: str | None = None
     time_field: str | None = None
+    device: SparkplugDevice | None = None
+    metric: str | None = None
     column: str | None = None
     limits: Limits = Limits()
     resample: Literal["last", "mean", "min", "max"] = "last"

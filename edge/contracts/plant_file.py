@@ -14,13 +14,31 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from edge.contracts.errors import PlantError
-from edge.contracts.plant import IDENTIFIER, NODE_ID, SIGNAL_NAME, MqttSource, OpcuaSource, Plant, Signal, Waveform
+from edge.contracts.plant import (
+    IDENTIFIER,
+    NODE_ID,
+    SIGNAL_NAME,
+    SPARKPLUG_DEVICE,
+    MqttSource,
+    OpcuaSource,
+    Plant,
+    Signal,
+    Source,
+    SparkplugSource,
+    Waveform,
+)
 
 WHAT_WOULD_BE_RIGHT: Final = {
     IDENTIFIER: "lower-case letters, digits and hyphens, as in 'pump-101'",
     SIGNAL_NAME: "lower-case letters, digits and underscores, as in 'bearing_temperature'",
     NODE_ID: "a node with its namespace URI, as in 'nsu=urn:vendor:plc;s=pump-101.speed'",
+    SPARKPLUG_DEVICE: "a group, an edge node and, where it is a device of it, the device, as in 'hall-1/gateway/pump-101'",
 }
+_SOURCES: Final = {"opcua": OpcuaSource, "mqtt": MqttSource, "sparkplug": SparkplugSource}
+_KINDS: Final = ", ".join(f"'{kind}'" for kind in _SOURCES)
+# by kind of source the keys that a signal of it needs, and those that it may have besides
+_NEEDED_KEYS: Final[dict[str, tuple[str, ...]]] = {"opcua": ("node",), "mqtt": ("topic",), "sparkplug": ("device", "metric")}
+_FURTHER_KEYS: Final[dict[str, tuple[str, ...]]] = {"mqtt": ("field", "time_field")}
 
 
 def load_plant(path: Path | str, environ: Mapping[str, str] | None = None) -> Plant:
@@ -85,7 +103,7 @@ def _override_sources(document: dict[str, Any], environ: Mapping[str, str]) -> N
 def _key(location: tuple[int | str, ...]) -> str:
     # pydantic puts the tag of a source's kind, and "[key]" for dictionary keys, into the location; the file has neither
     parts = list(location)
-    if len(parts) > 2 and parts[0] == "sources" and parts[2] in ("opcua", "mqtt"):
+    if len(parts) > 2 and parts[0] == "sources" and parts[2] in _SOURCES:
         del parts[2]
     return ".".join(str(part) for part in parts if part != "[key]")
 
@@ -95,8 +113,8 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     kind: Any = Plant
     for part in location[:-1]:
         kind = _unwrapped(kind)
-        if part in ("opcua", "mqtt"):
-            kind = OpcuaSource if part == "opcua" else MqttSource
+        if part in _SOURCES:
+            kind = _SOURCES[str(part)]
         elif is_dataclass(kind):
             name = "asset_class" if part == "class" else part
             kind = next((f.type for f in fields(kind) if f.name == name), None)
@@ -132,9 +150,9 @@ def _in_words(detail: ErrorDetails) -> str:
         case "too_short":
             return f"{key}: should have at least {context.get('min_length')} entry"
         case "union_tag_not_found":
-            return f"{key}.kind: is missing; possible: 'opcua', 'mqtt'"
+            return f"{key}.kind: is missing; possible: {_KINDS}"
         case "union_tag_invalid":
-            return f"{key}.kind: {given.get('kind')!r} should be 'opcua' or 'mqtt'"
+            return f"{key}.kind: {given.get('kind')!r} should be one of {_KINDS}"
         case _:
             message = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
             return f"{key}: {given!r} {message}" if not isinstance(given, dict) else f"{key}: {message}"
@@ -165,7 +183,7 @@ def _references(plant: Plant) -> list[str]:
     return faults
 
 
-def _address_faults(key: str, source: OpcuaSource | MqttSource) -> list[str]:
+def _address_faults(key: str, source: Source) -> list[str]:
     schemes = ("opc.tcp",) if isinstance(source, OpcuaSource) else ("mqtt", "mqtts")
     example = "opc.tcp://192.168.0.10:4840" if isinstance(source, OpcuaSource) else "mqtt://192.168.0.10:1883"
     try:
@@ -182,16 +200,18 @@ def _signal_faults(where: str, signal: Signal | Waveform, plant: Plant) -> list[
     source = plant.sources.get(signal.source)
     if source is None:
         return [f"{where}.source: '{signal.source}' is no source of this file; possible: {', '.join(plant.sources)}"]
-    needed, foreign = ("node", ("topic", "field", "time_field")) if isinstance(source, OpcuaSource) else ("topic", ("node",))
-    faults = (
-        []
-        if getattr(signal, needed)
-        else [f"{where}.{needed}: is missing; source '{signal.source}' is of kind '{source.kind}'"]
-    )
+    if isinstance(source, SparkplugSource) and isinstance(signal, Waveform):
+        return [f"{where}.source: blocks of fast signals do not come by Sparkplug; name a source of kind 'opcua' or 'mqtt'"]
+    faults = [
+        f"{where}.{key}: is missing; source '{signal.source}' is of kind '{source.kind}'"
+        for key in _NEEDED_KEYS[source.kind]
+        if not getattr(signal, key)
+    ]
+    own = _NEEDED_KEYS[source.kind] + _FURTHER_KEYS.get(source.kind, ())
     faults += [
         f"{where}.{key}: does not belong to source '{signal.source}' of kind '{source.kind}'"
-        for key in foreign
-        if getattr(signal, key, None) is not None
+        for key in sum(_NEEDED_KEYS.values(), ()) + sum(_FURTHER_KEYS.values(), ())
+        if key not in own and getattr(signal, key, None) is not None
     ]
     if signal.topic is not None and re.search(r"[#+]", signal.topic):
         faults.append(f"{where}.topic: '{signal.topic}' has a wildcard; a signal needs one topic")

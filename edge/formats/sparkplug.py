@@ -15,6 +15,7 @@ the host's is `sparkplug_reader.Reader`.
 Reference: Sparkplug Specification 3.0.0, chapters 4 (Topics), 5 (Operational Behavior) and 6 (Payloads).
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
@@ -96,6 +97,29 @@ def rebirth_command(group: str, node: str, time: int) -> Message:
     """What a host sends to hear all births of an edge node again."""
     wish = Metric(name=REBIRTH, datatype=DataType.BOOLEAN, value=True, timestamp=time)
     return Message(Topic(group, Kind.NCMD, node), Payload(timestamp=time, metrics=(wish,)))
+
+
+def state_topic(host: str) -> str:
+    """Where a host application says, retained, whether it is there.
+
+    >>> state_topic("edge-1")
+    'spBv1.0/STATE/edge-1'
+    """
+    return f"{NAMESPACE}/STATE/{host}"
+
+
+def state_payload(*, online: bool, since: int) -> bytes:
+    """A host's birth or death certificate (6.4.24); `since` [ns UTC] is when it connected, in both of one connection."""
+    return json.dumps({"online": online, "timestamp": since // 1_000_000}).encode()
+
+
+def is_offline(payload: bytes) -> bool:
+    """Whether a host's certificate says that it is gone; other content says nothing."""
+    try:
+        said = json.loads(payload)
+    except ValueError:
+        return False
+    return isinstance(said, dict) and said.get("online") is False
 
 
 class State(Enum):

@@ -20,6 +20,8 @@ MAX_PROPERTIES: Final = 100
 _METRICS_FIELD: Final = 2
 COMPRESSED: Final = "SPBV1.0_COMPRESSED"
 QUALITY: Final = "Quality"
+# as Ignition names them: the specification leaves the names of other properties open
+UNIT, LOW, HIGH = "engUnit", "engLow", "engHigh"
 
 Value = float | int | str | bool
 

