@@ -515,7 +515,12 @@ async def test_a_sparkplug_source_of_the_plant_file_is_served_as_it_names_things
             publisher.publish(Row(asset="fan-1", time=time.time_ns(), values={"airflow": 100.0 + second}))
         publisher.publish(Row(asset="pump-101", time=time.time_ns(), values={"speed": 1.0}))
         await until(lambda: came[-3:] == [100.0, 101.0, 102.0], "the values")
-        (fan,) = [asset for asset in await browse_mqtt(mosquitto.url, "", None, 1.0) if "Sparkplug" in asset.how]
+        browsing = asyncio.create_task(browse_mqtt(mosquitto.url, "", None, 2.0))
+        while not browsing.done():
+            # an edge node that says nothing cannot be found
+            publisher.publish(Row(asset="fan-1", time=time.time_ns(), values={"airflow": 103.0}))
+            await asyncio.sleep(0.1)
+        (fan,) = browsing.result()
     assert fan.path == ("Fan 1",)
     (flow,) = fan.signals
     assert (flow.where, flow.unit) == ({"device": "hall/gateway/Fan 1", "metric": "Air/Flow"}, "m3/h")
