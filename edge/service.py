@@ -139,15 +139,16 @@ class EdgeService:
             if not signals and not waves:
                 account.connected()
                 continue
+            held = self._plant.on_change_of(name)
             if isinstance(source, OpcuaSource):
                 credentials = opcua_credentials(name, self._home, self._environ)
                 run = OpcuaAcquisition(
-                    name, source, (*signals, *waves), texts, account, self._bring, credentials, periods, self
+                    name, source, (*signals, *waves), texts, account, self._bring, credentials, periods, self, held
                 ).run()
             elif isinstance(source, SparkplugSource):
                 certificate = source_certificate(name, self._environ)
                 run = SparkplugAcquisition(
-                    name, source, self._plant.edge.id, signals, texts, account, self._bring, self, password, certificate
+                    name, source, self._plant.edge.id, signals, texts, account, self._bring, self, password, certificate, held
                 ).run()
             else:
                 certificate = source_certificate(name, self._environ)

@@ -101,6 +101,8 @@ def _signal(name: str, signal: FoundSignal, source: str, listen_s: float) -> str
     text = ", ".join(f"{key} = {_text(value)}" for key, value in keys.items())
     if role and role.name == "energy" and signal.counts_up:
         text += ", counter = true"
+    if "node" in signal.where and listen_s > 0 and not signal.count:
+        text += ", on_change = true"
     return f"{name} = {{ {text} }}  {ASK} {'; '.join(remarks)}"
 
 

@@ -200,10 +200,10 @@ def _rate(seen: _Seen, words: str, row: SignalEntry, listen_s: float) -> Finding
         late = every > row.signal.stale_s
         advice = f", and counts as stale after {row.signal.stale_s:g} s: raise stale_s" if late else ""
         return Finding(not late, f"{words}, every {every:.2g} s{advice}")
-    if listen_s >= row.signal.stale_s:
+    if listen_s >= row.signal.stale_s and not row.signal.on_change:
         return Finding(
             False,
             f"{words}, and nothing came for {listen_s:g} s: it counts as stale after {row.signal.stale_s:g} s; where it is "
-            "normal that it stays the same, raise stale_s",
+            "normal that it stays the same, say on_change = true",
         )
     return Finding(True, f"{words}, and did not change while it was listened to")

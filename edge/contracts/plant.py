@@ -132,7 +132,8 @@ class Limits:
 class Signal:
     """One signal. `column` is its column in recordings, where that differs from its name.
 
-    `counter`: it only grows (energy, parts), so no model takes it as it is.
+    on_change: its source sends it only when it changes; None: as it is with this kind of source
+    counter:   it only grows (energy, parts), so no model takes it as it is
     """
 
     __pydantic_config__ = _STRICT
@@ -149,6 +150,7 @@ class Signal:
     limits: Limits = Limits()
     resample: Literal["last", "mean", "min", "max"] = "last"
     stale_s: Positive = 10.0
+    on_change: bool | None = None
     counter: bool = False
 
     def display_name(self, signal_name: str) -> BilingualText:
@@ -297,6 +299,13 @@ class Plant:
 
     def signals_of(self, source: str) -> tuple[SignalEntry, ...]:
         return tuple(row for row in self.signal_table if row.signal.source == source)
+
+    def on_change_of(self, source: str) -> tuple[SignalEntry, ...]:
+        """The signals that a source sends only when they change; Sparkplug B is made so (3.0.0, 1.5)."""
+        usual = isinstance(self.sources[source], SparkplugSource)
+        return tuple(
+            row for row in self.signals_of(source) if (usual if row.signal.on_change is None else row.signal.on_change)
+        )
 
     @property
     def topics(self) -> Topics:

@@ -213,6 +213,8 @@ def _signal_faults(where: str, signal: Signal | Waveform, plant: Plant) -> list[
         for key in sum(_NEEDED_KEYS.values(), ()) + sum(_FURTHER_KEYS.values(), ())
         if key not in own and getattr(signal, key, None) is not None
     ]
+    if isinstance(source, MqttSource) and isinstance(signal, Signal) and signal.on_change:
+        faults.append(f"{where}.on_change: nobody vouches for a value on a topic; leave it out, and raise stale_s instead")
     if signal.topic is not None and re.search(r"[#+]", signal.topic):
         faults.append(f"{where}.topic: '{signal.topic}' has a wildcard; a signal needs one topic")
     return faults

@@ -66,6 +66,11 @@ class SourceAccount:
         judged = self.accept(SampleBatch.of([block.signal], [block.time], [0.0]), received)
         return replace(block, time=int(judged.time[0])) if len(judged) else None
 
+    def confirmed(self, batch: SampleBatch) -> SampleBatch:
+        """Count values that the source says are still so."""
+        self._account.receive(batch.signal)
+        return batch
+
     def reject(self, reason: str, count: int = 1) -> None:
         self._rejected[reason] += count
 
@@ -86,6 +91,11 @@ class SourceAccount:
 
     def disconnected(self, problem: str, *, refused: bool = False) -> None:
         self._set(SourceState.REFUSED if refused else SourceState.DISCONNECTED, problem)
+
+    @property
+    def last_sample(self) -> int | None:
+        """Time of the newest sample [ns UTC]."""
+        return self._last_sample
 
     @property
     def is_connected(self) -> bool:

@@ -14,6 +14,7 @@ from edge.contracts.errors import ConnectionRefused
 from edge.contracts.plant import OpcuaSource, SignalEntry, WaveformEntry
 from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_acquisition.account import SourceAccount
+from edge.data_acquisition.on_change import OnChange
 from edge.data_acquisition.opcua_history import read_back
 from edge.data_acquisition.opcua_monitoring import Entry, Monitoring
 from edge.data_acquisition.opcua_security import Credentials
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 KEEP_ALIVE_S: Final = 2.0
 SILENT_S: Final = 3 * KEEP_ALIVE_S + 1.0
 RETRY_NODES_S: Final = 30.0
+REPEAT_S: Final = 1.0
 # until then the first new samples have come, and say to where the past is missing
 READ_BACK_AFTER_S: Final = 2.0
 _DELETED: Final = (ua.StatusCodes.BadNodeIdUnknown, ua.StatusCodes.BadNodeIdInvalid)
@@ -45,6 +47,7 @@ class OpcuaAcquisition:
     """One server. `run` connects, subscribes and hands batches to `sink` for ever; the account knows how it goes.
 
     periods: of each asset's grid [s]; past: who knows what is missing, and takes what is read back
+    on_change: the signals that stay as they are while the subscription is alive
     """
 
     def __init__(
@@ -58,8 +61,9 @@ class OpcuaAcquisition:
         credentials: Credentials,
         periods: Mapping[str, float],
         past: Past | None = None,
+        on_change: Sequence[SignalEntry] = (),
     ) -> None:
-        self._past = past
+        self._past, self._on_change, self._repeated_s = past, OnChange(on_change), 0.0
         self._name, self._source, self._texts = name, source, texts
         self._account, self._sink, self._credentials = account, sink, credentials
         # the index in the plant's tables is the client handle of the monitored item
@@ -154,6 +158,7 @@ class OpcuaAcquisition:
         parameters.PublishingEnabled = True
         self._sequence = None
         self._problems.clear()
+        self._on_change.forget()
         self._monitoring.items.clear()
         await self._monitoring.limits.read(client)
         self._count_undecodable(client)
@@ -230,6 +235,7 @@ class OpcuaAcquisition:
         self._heard_s = time.monotonic()
         message = result.NotificationMessage
         if not message.NotificationData:
+            await self._repeat(received)
             return
         if self._sequence is not None and message.SequenceNumber != self._sequence % 0xFFFFFFFF + 1:
             self._account.reject("sequence-gap")
@@ -247,6 +253,17 @@ class OpcuaAcquisition:
                 if self._past is not None:
                     self._note_first(accepted)
                 await self._sink(self._name, accepted)
+                if self._on_change and (more := self._on_change.saw(accepted)) is not None:
+                    await self._sink(self._name, self._account.confirmed(more))
+        await self._repeat(received)
+
+    async def _repeat(self, received: int) -> None:
+        """Say again what has not changed: by this response the server vouches for it."""
+        if self._on_change and self._heard_s - self._repeated_s > REPEAT_S:
+            self._repeated_s = self._heard_s
+            vouched = received if self._source.clock == "wall" else self._account.last_sample
+            if vouched is not None:
+                await self._sink(self._name, self._account.confirmed(self._on_change.repeat(vouched)))
 
     def _note_first(self, batch: SampleBatch) -> None:
         """Of each signal the first sample that is newer than those of before: until there its past is missing."""

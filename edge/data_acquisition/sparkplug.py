@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from edge.contracts.plant import SignalEntry, SparkplugSource
 from edge.contracts.sample_batch import SampleBatch, TextTable
 from edge.data_acquisition.account import SourceAccount
+from edge.data_acquisition.on_change import OnChange
 from edge.data_acquisition.sparkplug_nodes import SparkplugNodes, Taken
 from edge.formats.sparkplug import is_offline, rebirth_command, state_payload, state_topic
 from edge.formats.sparkplug_payload import MAX_PAYLOAD_BYTES
@@ -18,6 +19,7 @@ from edge.mqtt_connection import Connected, Lost, Message, MqttConnection, Publi
 logger = logging.getLogger(__name__)
 
 LOOK_S: Final = 0.5
+REPEAT_S: Final = 1.0
 # births are told as missing only after this [s]: an edge node that is asked for them takes a moment
 PATIENCE_S: Final = 5.0
 DEATH_S: Final = 2.0
@@ -46,7 +48,9 @@ class SparkplugAcquisition:
         past: Past,
         password: str | None = None,
         certificate: Path | None = None,
+        on_change: Sequence[SignalEntry] = (),
     ) -> None:
+        self._on_change, self._repeated_s = OnChange(on_change), 0.0
         self._name, self._source, self._account, self._sink, self._past = name, source, account, sink, past
         self._nodes = SparkplugNodes(rows, texts, source.reorder_s)
         self._state_topic = state_topic(source.host or edge)
@@ -101,6 +105,7 @@ class SparkplugAcquisition:
                 case Connected(version=version):
                     self._say_online()
                     self._nodes.connected()
+                    self._on_change.forget()
                     self._connected_at = time.monotonic()
                     self._ask()
                     self._account.connected()
@@ -123,7 +128,19 @@ class SparkplugAcquisition:
         if len(kept):
             self._account.recovered(len(kept))
             self._past.recovered(kept)
-        await self._sink(self._name, self._account.accept(taken.now.batch(), time.time_ns()))
+        accepted = self._account.accept(taken.now.batch(), time.time_ns())
+        await self._sink(self._name, accepted)
+        if (more := self._on_change.saw(accepted)) is not None:
+            await self._sink(self._name, self._account.confirmed(more))
+
+    async def _repeat(self, now: float) -> None:
+        """Say again what has not changed: the broker would have told that its edge node is gone."""
+        if self._account.is_connected and now - self._repeated_s > REPEAT_S:
+            self._repeated_s = now
+            vouched = time.time_ns() if self._source.clock == "wall" else self._account.last_sample
+            if vouched is not None:
+                repeated = self._on_change.repeat(vouched, self._nodes.living())
+                await self._sink(self._name, self._account.confirmed(repeated))
 
     async def _look(self) -> None:
         """Give up on what does not come, ask again, and say what is missing."""
@@ -133,6 +150,7 @@ class SparkplugAcquisition:
             for reason, count in self._nodes.expire(now).items():
                 self._account.reject(reason, count)
             self._ask()
+            await self._repeat(now)
             if self._account.is_connected and now - self._connected_at > PATIENCE_S:
                 problem = "; ".join(self._nodes.missing()) or None
                 if problem != self._account.status().problem:

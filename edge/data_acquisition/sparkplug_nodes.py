@@ -122,6 +122,15 @@ class SparkplugNodes:
         group, node, *device = (row.signal.device or "").split("/")
         return self._nodes[group, node].reader.metrics_of(device[0] if device else None).get(row.signal.metric or "")
 
+    def living(self) -> set[int]:
+        """The numbers of the signals whose edge node and device are born."""
+        return {
+            row.index
+            for (group, node, device), rows in self._rows.items()
+            if self._nodes[group, node].reader.metrics_of(device)
+            for row in rows.values()
+        }
+
     def missing(self) -> list[str]:
         """What the plant file names and no birth has, of the devices that are born; and what is not born."""
         problems = []

@@ -41,7 +41,15 @@ class Acquired:
         self.account = SourceAccount("plc", source.clock, time.time_ns, SampleAccount(plant))
         self.batches: list[SampleBatch] = []
         self.acquisition = opcua.OpcuaAcquisition(
-            "plc", source, plant.signals_of("plc"), {}, self.account, self._take, credentials, {"press-1": 1.0}
+            "plc",
+            source,
+            plant.signals_of("plc"),
+            {},
+            self.account,
+            self._take,
+            credentials,
+            {"press-1": 1.0},
+            on_change=plant.on_change_of("plc"),
         )
 
     async def _take(self, _source: str, batch: SampleBatch) -> None:
