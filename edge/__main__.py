@@ -27,7 +27,7 @@ from edge.formats.json_message import format_time
 from edge.ledger import gaps_of
 from edge.plant_schema import NAME as SCHEMA_FILE
 from edge.plant_schema import schema_text
-from edge.service import EdgeService
+from edge.supervisor import Supervisor
 
 
 def main() -> int:
@@ -80,7 +80,7 @@ def main() -> int:
             return _check(plant, home, arguments.listen, as_json=arguments.json)
         if arguments.verb == "recordings":
             return _recordings(plant, home / "edge" / "recordings")
-        asyncio.run(_run(plant, home))
+        asyncio.run(_run(arguments.plant, plant, home))
     except KullagerError as error:
         print(error, file=sys.stderr)
         return 2
@@ -148,12 +148,12 @@ def _recordings(plant: Plant, folder: Path) -> int:
     return 0
 
 
-async def _run(plant: Plant, home: Path) -> None:
+async def _run(path: Path, plant: Plant, home: Path) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await EdgeService(plant, home, os.environ).run(stop)
+    await Supervisor(path, plant, home, os.environ).run(stop)
 
 
 def _check(plant: Plant, home: Path, listen_s: float, *, as_json: bool) -> int:

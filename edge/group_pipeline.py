@@ -20,6 +20,7 @@ from edge.data_manipulation.waveform_hold import WaveformHold
 from edge.data_manipulation.window import Window
 from edge.groups import Group
 from edge.health_assessment.health import HealthTrend, zone
+from edge.pipeline_state import LAYOUT, Arrays, Layout, fingerprint
 from edge.prognostic_assessment.degradation import DegradationTrend
 from edge.prognostic_assessment.remaining_life import remaining_lives
 from edge.state_detection.detector import REASONS, SCORED, Detection, Detector, Observation, undetected
@@ -27,8 +28,6 @@ from edge.state_detection.onnx_model import OnnxModel
 
 # without a model, the length of the window: so long may an asset be silent before nothing more is said of it
 UNSCORED_SAMPLES: Final = 10
-
-Arrays = dict[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +186,12 @@ class GroupPipeline:
         priority = rule.priority or settings.alarm.priority
         return self.alarms.begin(time, asset=asset_id, rule=rule.name, priority=priority, text=text, evidence=evidence)
 
+    def can_alarm(self, asset: str, rule: str) -> bool:
+        column = next((number for number, each in enumerate(self.rules.rules) if each.name == rule), None)
+        if asset not in self.group.assets or column is None:
+            return False
+        return not np.isnan(self.rules.limit[self.group.assets.index(asset), column])
+
     def rewind(self) -> None:
         self.reached = self._silent_until = NEVER
         self.grid.rewind()
@@ -206,7 +211,22 @@ class GroupPipeline:
         return blocks | ({"detector": self.detector} if self.detector else {})
 
     def state(self) -> Arrays:
-        return {f"{name}/{key}": array for name, block in self._stateful().items() for key, array in block.state().items()}
+        blocks = self._stateful().items()
+        arrays = {f"{name}/{key}": array for name, block in blocks for key, array in block.state().items()}
+        return {LAYOUT: self.layout.as_array(), **arrays}
+
+    @property
+    def layout(self) -> Layout:
+        """What the rows and columns of the state stand for."""
+        spec = self.detector.model.spec if self.detector else None
+        return Layout(
+            assets=self.group.assets,
+            settings=tuple(map(fingerprint, self.group.settings)),
+            signals=self.group.names,
+            numbers=tuple(map(tuple, self.group.signal.tolist())),
+            rules=tuple(rule.name for rule in self.rules.rules),
+            model=f"{spec.name} {spec.version} {spec.n_samples}" if spec else "",
+        )
 
     def restore(self, state: Arrays) -> None:
         for name, block in self._stateful().items():

@@ -25,10 +25,11 @@ from edge.contracts.errors import ModelError
 from edge.contracts.plant import Plant, WaveformEntry
 from edge.contracts.sample_account import Fate, SampleAccount
 from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
-from edge.data_manipulation.grid import GridRow
+from edge.data_manipulation.grid import NEVER, GridRow
 from edge.data_manipulation.waveform_hold import INTERVALS as WAVEFORM_INTERVALS
-from edge.group_pipeline import Arrays, GroupPipeline, Results
+from edge.group_pipeline import GroupPipeline, Results
 from edge.groups import groups_of
+from edge.pipeline_state import LAYOUT, Arrays, Layout, carried_over
 from edge.prognostic_assessment.degradation import FAILURE_SCORE, DegradationTrend
 from edge.state_detection.detector import check_fit
 from edge.state_detection.onnx_model import OnnxModel
@@ -127,6 +128,10 @@ class Pipeline:
         shelved_until = None if command.shelved_until is None else now + command.shelved_until - command.time
         return self.alarms.command(verb, dataclasses.replace(command, time=now, shelved_until=shelved_until))
 
+    def can_alarm(self, asset: str, rule: str) -> bool:
+        """Whether there is such an asset, and such a rule for it."""
+        return any(group.can_alarm(asset, rule) for group in self._groups)
+
     def rewind(self) -> None:
         """The sources' clock has gone back: begin anew at the time that comes next. Alarms and health stay."""
         self._time = None
@@ -167,18 +172,20 @@ class Pipeline:
         """What a restart needs, as arrays; the alarms are in `alarms`."""
         return {f"{index}/{key}": array for index, group in enumerate(self._groups) for key, array in group.state().items()}
 
-    def restore(self, state: Arrays, reached: Sequence[int]) -> None:
-        """Go on where `state` was taken, by a pipeline of the same plant and models; otherwise raises ValueError.
+    def restore(self, state: Mapping[str, NDArray[np.generic]], reached: Sequence[int]) -> list[str]:
+        """Go on where `state` was taken; gives the assets that begin anew, as they or their model are others now.
 
-        What was assessed up to `reached`, later than the state, is not said again.
+        What was assessed up to `reached`, by group of the pipeline that the state is of, is not said again. Raises ValueError
+        or KeyError where it is no state.
         """
-        shapes = {key: array.shape for key, array in self.state().items() if "/grid/pending" not in key}
-        given = {key: array.shape for key, array in state.items() if "/grid/pending" not in key}
-        if shapes != given or len(reached) != len(self._groups):
-            raise ValueError("the state is that of another plant file or another model")
+        carried, anew = carried_over(state, self.state(), [group.layout for group in self._groups])
+        until = {
+            asset: time for index, time in enumerate(reached) for asset in Layout.of_array(state[f"{index}/{LAYOUT}"]).assets
+        }
         for index, group in enumerate(self._groups):
-            group.restore({key.removeprefix(f"{index}/"): a for key, a in state.items() if key.startswith(f"{index}/")})
-            group.go_on_after(reached[index])
+            group.restore({key.removeprefix(f"{index}/"): a for key, a in carried.items() if key.startswith(f"{index}/")})
+            group.go_on_after(max((until[asset] for asset in group.group.assets if asset in until), default=NEVER))
+        return anew
 
 
 def _codes(model: OnnxModel | None, signal: str) -> tuple[str, ...]:

@@ -21,10 +21,10 @@ from edge import __version__
 from edge.contracts.alarm import Alarm
 from edge.contracts.assessment import Assessment
 from edge.contracts.command import AlarmCommand, AlarmVerb
-from edge.contracts.plant import OpcuaSource, Plant, SparkplugSource
+from edge.contracts.plant import MqttSource, OpcuaSource, Plant, SignalEntry, SparkplugSource, WaveformEntry
 from edge.contracts.plant_file import source_certificate, source_password
 from edge.contracts.sample_account import Fate
-from edge.contracts.sample_batch import SampleBatch, WaveformBlock
+from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.contracts.status import EdgeStatus, JournalStatus, ModelStatus
 from edge.data_acquisition.account import SourceAccount
 from edge.data_acquisition.mqtt import MqttAcquisition
@@ -57,7 +57,12 @@ class _Brought:
 
 
 class EdgeService:
-    """`await run(stop)` serves until the event `stop` is set."""
+    """`await run(stop)` serves until the event `stop` is set.
+
+    Where another service goes on (`is_relieved`) nobody is told that the edge is offline. What takes over may `warm_up` before:
+    its OPC UA sources are connected while those of the first still bring samples, so that none is missed; what comes twice is
+    a duplicate.
+    """
 
     def __init__(self, plant: Plant, home: Path, environ: Mapping[str, str]) -> None:
         self._plant, self._home, self._environ = plant, home, environ
@@ -74,6 +79,9 @@ class EdgeService:
         # what is between its source and the pipeline
         self._queued = np.zeros(len(self._account.received), np.int64)
         self._interrupted: list[_Brought] = []
+        self._warm: dict[str, asyncio.Task[None]] = {}
+        self.is_relieved = False
+        self.plant_problem: str | None = None
         self._unwritten: deque[Assessment | Alarm] = deque()
         self._journal_problem: str | None = None
         self._lost = 0
@@ -82,6 +90,17 @@ class EdgeService:
         self._recorder = Recorder(home / "edge" / "recordings", plant.edge.recording, plant.signal_table, texts)
         self._tidying: asyncio.subprocess.Process | None = None
         self._ledger = Ledger(home / "edge" / "gaps.sqlite", plant, self._cause_of)
+
+    async def warm_up(self, patience_s: float) -> None:
+        """Connect the OPC UA sources, and wait until they are there, but not for longer than `patience_s`."""
+        texts = self._pipeline.texts
+        for name, source in self._plant.sources.items():
+            if isinstance(source, OpcuaSource) and (run := self._acquisition(name, texts)) is not None:
+                self._warm[name] = asyncio.create_task(run, name=f"source {name}")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                while not all(self._accounts[name].is_connected for name in self._warm):  # noqa: ASYNC110  # accounts tell no one
+                    await asyncio.sleep(TICK_S)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve. Raises `JournalError` where the journal cannot be opened."""
@@ -122,7 +141,8 @@ class EdgeService:
             if self._tidying is not None and self._tidying.returncode is None:
                 # the next start goes on with it
                 self._tidying.terminate()
-            self._publisher.publish_status(self._status(online=False))
+            if not self.is_relieved:
+                self._publisher.publish_status(self._status(online=False))
             # the journal has what the broker does not acknowledge in time
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_S):
@@ -131,32 +151,38 @@ class EdgeService:
 
     def _acquisitions(self) -> list[tuple[str, Coroutine[None, None, None]]]:
         texts, runs = self._pipeline.texts, []
-        periods = {name: asset.period_s for name, asset in self._plant.assets.items()}
-        for name, source in self._plant.sources.items():
-            signals, account = self._plant.signals_of(name), self._accounts[name]
-            waves = tuple(entry for entry in self._pipeline.waveforms if entry.signal.source == name)
-            password = source_password(name, self._environ)
-            if not signals and not waves:
-                account.connected()
-                continue
-            held = self._plant.on_change_of(name)
-            if isinstance(source, OpcuaSource):
-                credentials = opcua_credentials(name, self._home, self._environ)
-                run = OpcuaAcquisition(
-                    name, source, (*signals, *waves), texts, account, self._bring, credentials, periods, self, held
-                ).run()
-            elif isinstance(source, SparkplugSource):
-                certificate = source_certificate(name, self._environ)
-                run = SparkplugAcquisition(
-                    name, source, self._plant.edge.id, signals, texts, account, self._bring, self, password, certificate, held
-                ).run()
+        for name in self._plant.sources:
+            if (warm := self._warm.pop(name, None)) is not None:
+                runs.append((name, _the_same(warm)))
+            elif (run := self._acquisition(name, texts)) is not None:
+                runs.append((name, run))
             else:
-                certificate = source_certificate(name, self._environ)
-                run = MqttAcquisition(
+                self._accounts[name].connected()
+        return runs
+
+    def _acquisition(self, name: str, texts: Mapping[int, TextTable]) -> Coroutine[None, None, None] | None:
+        """None where nothing comes from the source."""
+        source, signals, account = self._plant.sources[name], self._plant.signals_of(name), self._accounts[name]
+        waves = tuple(entry for entry in self._pipeline.waveforms if entry.signal.source == name)
+        if not signals and not waves:
+            return None
+        password, certificate = source_password(name, self._environ), source_certificate(name, self._environ)
+        held = self._plant.on_change_of(name)
+        match source:
+            case OpcuaSource():
+                credentials = opcua_credentials(name, self._home, self._environ)
+                periods = {asset_id: asset.period_s for asset_id, asset in self._plant.assets.items()}
+                rows: list[SignalEntry | WaveformEntry] = [*signals, *waves]
+                return OpcuaAcquisition(name, source, rows, texts, account, self._bring, credentials, periods, self, held).run()
+            case SparkplugSource():
+                edge = self._plant.edge.id
+                return SparkplugAcquisition(
+                    name, source, edge, signals, texts, account, self._bring, self, password, certificate, held
+                ).run()
+            case MqttSource():
+                return MqttAcquisition(
                     name, source, self._plant, texts, account, self._bring, password, waves, certificate
                 ).run()
-            runs.append((name, run))
-        return runs
 
     def _cause_of(self, source: str) -> str | None:
         account = self._accounts[source]
@@ -298,6 +324,7 @@ class EdgeService:
             ),
             recording=self._recorder.status,
             refused=dict(self._pipeline.counts),
+            plant_problem=self.plant_problem,
         )
 
     def _account_shown(self) -> AccountShown:
@@ -334,21 +361,35 @@ class EdgeService:
 
     def _restore(self) -> None:
         """Go on where the last run ended: windows, trends, alarms."""
-        self._pipeline.alarms.restore(*self._journal.open_alarms())
+        anew, reached = list(self._plant.assets), self._journal.reached()
+        alarms, holding = self._journal.open_alarms()
+        self._pipeline.alarms.restore(alarms, holding)
         try:
             if (state := self._journal.load_state()) is not None:
-                reached = self._journal.reached()
-                self._pipeline.restore(state, reached)
+                anew = self._pipeline.restore(state, reached)
                 self._clock.resume(max(reached))
-                logger.info("going on where the last run ended")
+                logger.info("going on where the last run ended%s", f"; {', '.join(anew)} begin anew" if anew else "")
+                # what is written from now on is of these groups
+                self._save_state()
         except (ValueError, KeyError) as error:
             logger.warning("the state of the last run is left aside: %s", error)
+        for alarm in alarms:
+            if alarm.asset in anew or not self._pipeline.can_alarm(alarm.asset, alarm.rule):
+                # nobody watches its condition any more
+                now = max(reached, default=alarm.changed)
+                ended = self._pipeline.alarms.end(now, asset=alarm.asset, rule=alarm.rule)
+                self._unwritten.extend([ended] if ended is not None else [])
 
     def _save_state(self) -> None:
         try:
             self._journal.save_state(self._pipeline.state())
         except JournalError as error:
             logger.error("%s", error)
+
+
+async def _the_same(task: asyncio.Task[None]) -> None:
+    """A task that has begun before, as one of a group: it ends with it."""
+    await task
 
 
 def _model_status(model: OnnxModel | None, assets: list[str], problem: str | None) -> ModelStatus:

@@ -104,6 +104,7 @@ class Telemetry:
             for name, source in status.sources.items()
             if source.state is not SourceState.CONNECTED
         ]
+        faults += [status.plant_problem] if status.plant_problem else []
         faults += [f"model '{name}': {model.problem}" for name, model in status.models.items() if model.problem]
         if status.journal is not None and status.journal.problem:
             faults.append(status.journal.problem)

@@ -67,7 +67,10 @@ class RecordingStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeStatus:
-    """`refused` counts, by reason (late, duplicate), samples that no instant could use."""
+    """`refused` counts, by reason (late, duplicate), samples that no instant could use.
+
+    plant_problem: the plant file has been changed, and why it is not in use as it is now
+    """
 
     edge: str
     online: bool
@@ -78,3 +81,4 @@ class EdgeStatus:
     journal: JournalStatus | None = None
     recording: RecordingStatus | None = None
     refused: dict[str, int] = field(default_factory=dict)
+    plant_problem: str | None = None

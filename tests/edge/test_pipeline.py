@@ -12,6 +12,7 @@ from edge.contracts.alarm import AlarmState
 from edge.contracts.assessment import Assessment, Reason, State
 from edge.contracts.command import AlarmCommand, AlarmVerb
 from edge.contracts.plant import Plant
+from edge.contracts.plant_file import load_plant
 from edge.contracts.sample_batch import Quality, SampleBatch
 from edge.pipeline import OnnxModel, Pipeline, Results, grid_values
 
@@ -207,9 +208,64 @@ def test_a_restart_goes_on_with_windows_and_says_nothing_twice(
     assert reasons(after) == [None] * len(after)
 
 
-def test_the_state_of_another_plant_is_refused(pipeline: Pipeline, make_plant: MakePlant) -> None:
-    with pytest.raises(ValueError, match="another plant file or another model"):
-        Pipeline(make_plant(), {}).restore(pipeline.state(), pipeline.reached)
+def test_what_is_no_state_is_refused(pipeline: Pipeline) -> None:
+    with pytest.raises(KeyError):
+        pipeline.restore({"0/window/window": np.zeros((1, 3, 2))}, [START])
+
+
+def test_another_plant_file_keeps_what_it_leaves_as_it_is(tmp_path: Path, make_plant: MakePlant, model_file: Path) -> None:
+    """A machine before and one behind it come, and its signals stand in another order."""
+    path = tmp_path / "plant.toml"
+    make_plant()
+    head, machine = path.read_text().split("[assets.press-1]")
+    body, signals = machine.split("[assets.press-1.signals]")
+    speed, force = signals.strip().splitlines()
+    swapped = [
+        f"[assets.{name}]{body}[assets.{name}.signals]\n{force}\n{speed}\n" for name in ("press-0", "press-1", "press-2")
+    ]
+    path.write_text(head + "".join(swapped))
+    plant = load_plant(path)
+    model = OnnxModel.load(model_file)
+    before = Pipeline(make_plant(), {"press": model})
+    replay_part = [a for batch in rows([5.0, 6.0, 7.0]) for a in _step(before, batch)]
+    after = Pipeline(plant, {"press": model})
+    assert after.restore(before.state(), before.reached) == ["press-0", "press-2"]
+    assert after.waiting.sum() == before.waiting.sum() > 0
+    index = plant.signal_index
+    speed_1, force_1, speed_0 = (index[key] for key in (("press-1", "speed"), ("press-1", "force"), ("press-0", "speed")))
+    batch = SampleBatch.of([speed_1, force_1, speed_0], [START + 3 * S] * 3, [100.0, 8.0, 100.0])
+    after.account.receive(batch.signal)
+    after.feed(batch)
+    results = after.advance(START + 6 * S).assessments
+    mine = [a for a in results if a.asset == "press-1"]
+    assert [(a.time - START) // S for a in [*replay_part, *mine]] == [0, 1, 2, 3, 4, 5]
+    assert mine[0].reason is None
+    assert [a.score for a in mine[:2]] == [np.float32(0.7), np.float32(0.8)]
+    assert mine[1].measured == {"speed": 100.0, "force": 8.0}
+    assert {a.reason for a in results if a.asset == "press-0"} <= {Reason.WARMING_UP, Reason.STALE, Reason.LOW_COVERAGE}
+    assert not after.account.difference(after.waiting).any()
+    fewer = Pipeline(make_plant(), {"press": model})
+    assert fewer.restore(after.state(), after.reached) == []
+    assert np.array_equal(fewer.state()["0/window/window"][0, :, [0, 1]], after.state()["0/window/window"][1, :, [1, 0]])
+    assert np.array_equal(fewer.state()["0/degradation/sum"][:, 0], after.state()["0/degradation/sum"][:, 1])
+
+
+def test_another_model_or_unit_begins_anew(tmp_path: Path, make_plant: MakePlant, model_file: Path) -> None:
+    pipeline = Pipeline(make_plant(), {"press": OnnxModel.load(model_file)})
+    for batch in rows([5.0, 6.0, 7.0]):
+        _step(pipeline, batch)
+    assert Pipeline(make_plant(), {}).restore(pipeline.state(), pipeline.reached) == ["press-1"]
+    path = tmp_path / "plant.toml"
+    path.write_text(path.read_text().replace('field = "force"', 'field = "load"'))
+    assert Pipeline(load_plant(path), {"press": OnnxModel.load(model_file)}).restore(pipeline.state(), pipeline.reached) == [
+        "press-1"
+    ]
+    path.write_text(path.read_text().replace('field = "load"', 'field = "force"').replace("alarm = 50.0", "warning = 40.0"))
+    changed = Pipeline(load_plant(path), {"press": OnnxModel.load(model_file)})
+    assert changed.restore(pipeline.state(), pipeline.reached) == [], "another limit leaves the windows as they are"
+    assert changed.can_alarm("press-1", "limit-warning-force")
+    assert not changed.can_alarm("press-1", "limit-alarm-force")
+    assert not changed.can_alarm("press-2", "anomaly")
 
 
 def test_a_replay_is_repeatable_to_the_bit(make_plant: MakePlant, model_file: Path) -> None:
