@@ -1,4 +1,4 @@
-"""`python -m edge run|check|recordings|gaps|schema|browse|trust`: the edge of a plant."""
+"""`python -m edge run|check|recordings|gaps|schema|browse|trust|report`: the edge of a plant."""
 
 import argparse
 import asyncio
@@ -27,6 +27,7 @@ from edge.formats.json_message import format_time
 from edge.ledger import gaps_of
 from edge.plant_schema import NAME as SCHEMA_FILE
 from edge.plant_schema import schema_text
+from edge.report import write_report
 from edge.supervisor import Supervisor
 
 
@@ -56,6 +57,10 @@ def main() -> int:
     browsing.add_argument("--out", type=Path, metavar="FILE", help="the draft; default: to the terminal")
     trusting = verbs.add_parser("trust", help="trust the certificate of an OPC UA server that was refused")
     trusting.add_argument("fingerprint", help="the begin of its SHA-256, as the refusal tells it")
+    reporting = verbs.add_parser("report", help="pack what somebody needs who is to help, with the secrets taken out")
+    reporting.add_argument("--plant", type=Path, required=True, help="the plant file")
+    reporting.add_argument("--out", type=Path, metavar="FILE", help="default: kullager-report-<edge>-<time>.zip here")
+    reporting.add_argument("--listen", type=float, default=10.0, metavar="S", help="how long `check` listens (%(default)s s)")
     arguments = parser.parse_args()
     try:
         logs.configure(os.environ)
@@ -80,6 +85,10 @@ def main() -> int:
             return _check(plant, home, arguments.listen, as_json=arguments.json)
         if arguments.verb == "recordings":
             return _recordings(plant, home / "edge" / "recordings")
+        if arguments.verb == "report":
+            logging.getLogger("edge").setLevel(logging.ERROR)
+            return _report(arguments, plant, home)
+        logs.keep(home / "edge")
         asyncio.run(_run(arguments.plant, plant, home))
     except KullagerError as error:
         print(error, file=sys.stderr)
@@ -145,6 +154,20 @@ def _recordings(plant: Plant, folder: Path) -> int:
     for found in days:
         print(f"{found.asset:<24}{found.day}{found.rows:>14,} samples{found.n_bytes / 1e6:>10.1f} MB")
     print(f"{folder}: {sum(found.rows for found in days):,} samples, {sum(found.n_bytes for found in days) / 1e6:.1f} MB")
+    return 0
+
+
+def _report(arguments: argparse.Namespace, plant: Plant, home: Path) -> int:
+    now = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    path: Path = arguments.out or Path(f"kullager-report-{plant.edge.id}-{now}.zip")
+    findings = asyncio.run(check(plant, home, os.environ, arguments.listen))
+    lines = "".join(("ok    " if finding.good else "FAIL  ") + finding.text + "\n" for finding in findings)
+    try:
+        parts = write_report(path, arguments.plant, plant, home, os.environ, lines)
+    except OSError as error:
+        print(f"{path}: cannot be written: {error.strerror or error}", file=sys.stderr)
+        return 2
+    print(f"{path}: {', '.join(parts)}; passwords and keys are taken out, names of machines and addresses are not")
     return 0
 
 

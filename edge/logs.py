@@ -4,12 +4,17 @@ import logging
 import sys
 import traceback
 from collections.abc import Mapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Final
 
 import orjson
 
 from edge.formats.json_message import format_time
 
-FOR_PEOPLE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+LOG_FILE: Final = "edge.log"
+LOG_BYTES: Final = 4 << 20
+FOR_PEOPLE: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class JsonLines(logging.Formatter):
@@ -28,7 +33,7 @@ class JsonLines(logging.Formatter):
 
 
 def configure(environ: Mapping[str, str]) -> None:
-    """Log from INFO on. Raises `ValueError` for a form that is not known."""
+    """Log from INFO on to standard error. Raises `ValueError` for a form that is not known."""
     form = environ.get("KULLAGER_LOG", "text")
     if form not in ("text", "json"):
         raise ValueError(f"KULLAGER_LOG is '{form}'; it should be text or json")
@@ -37,3 +42,20 @@ def configure(environ: Mapping[str, str]) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # it tells every step at this level; the edge says itself what matters
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
+
+
+def keep(folder: Path) -> None:
+    """Log to a file there, too, of bounded size, for `python -m edge report`. Nothing suffers where that cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handler = _Kept(folder / LOG_FILE, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8", delay=True)
+    except OSError as error:
+        logging.getLogger(__name__).warning("%s: no log is kept: %s", folder / LOG_FILE, error.strerror or error)
+        return
+    handler.setFormatter(logging.Formatter(FOR_PEOPLE))
+    logging.getLogger().addHandler(handler)
+
+
+class _Kept(RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # its base names it so
+        """The disk is full: standard error has it all the same."""
