@@ -20,6 +20,7 @@ from edge.data_acquisition.opcua_listen import listen
 from edge.data_acquisition.opcua_references import properties
 from edge.data_acquisition.opcua_security import Credentials
 from edge.data_acquisition.opcua_session import CONNECTION_ERRORS, connected, describe, resolve, status_words
+from edge.data_acquisition.opcua_types import ServerTypes
 from edge.data_acquisition.opcua_values import sample_batch, to_ns, waveform_block
 from edge.formats.json_message import format_time
 from edge.formats.units import ucum_of, unit_of
@@ -126,6 +127,9 @@ async def _look(
     seen = [_Seen(row, node) for row, node in zip(rows, nodes, strict=True)]
     known = [each for each in seen if isinstance(each.node, ua.NodeId)]
     await _read(client, limits, known)
+    types = ServerTypes()
+    shapes = await types.learn(client, limits, [(each.row, each.node) for each in known if isinstance(each.row, SignalEntry)])
+    findings += [Finding(False, problem) for problem in shapes.values()]
 
     def take(number: int, _data: ua.DataValue) -> None:
         known[number].count += 1
@@ -134,7 +138,8 @@ async def _look(
         await listen(client, limits, [each.node for each in known], listen_s, take)
     now = time.time_ns()
     for each in seen:
-        findings += _judge(each, texts, now, listen_s)
+        if each.row.index not in shapes:
+            findings += _judge(each, texts, types, now, listen_s)
     return findings
 
 
@@ -155,7 +160,7 @@ async def _read(client: Client, limits: ServerLimits, known: Sequence[_Seen]) ->
         each.unit = data.Value.Value if data.Value is not None else None
 
 
-def _judge(seen: _Seen, texts: Mapping[int, TextTable], now: int, listen_s: float) -> Iterator[Finding]:
+def _judge(seen: _Seen, texts: Mapping[int, TextTable], types: ServerTypes, now: int, listen_s: float) -> Iterator[Finding]:
     if isinstance(seen.node, str):
         yield Finding(False, f"{seen.row.asset}.{seen.row.name}: {seen.node}")
         return
@@ -181,7 +186,7 @@ def _judge(seen: _Seen, texts: Mapping[int, TextTable], now: int, listen_s: floa
         return
     raw = data.Value.Value if data.Value is not None else None
     batch, rejected = sample_batch(
-        [ua.MonitoredItemNotification(ClientHandle=row.index, Value=data)], {row.index: row}, texts, now
+        [ua.MonitoredItemNotification(ClientHandle=row.index, Value=data)], {row.index: row}, texts, now, types
     )
     if rejected:
         yield Finding(False, f"{seen.where}: its value {raw!r} is not usable ({', '.join(rejected)}); a number is needed")

@@ -38,7 +38,7 @@ _SOURCES: Final = {"opcua": OpcuaSource, "mqtt": MqttSource, "sparkplug": Sparkp
 _KINDS: Final = ", ".join(f"'{kind}'" for kind in _SOURCES)
 # by kind of source the keys that a signal of it needs, and those that it may have besides
 _NEEDED_KEYS: Final[dict[str, tuple[str, ...]]] = {"opcua": ("node",), "mqtt": ("topic",), "sparkplug": ("device", "metric")}
-_FURTHER_KEYS: Final[dict[str, tuple[str, ...]]] = {"mqtt": ("field", "time_field")}
+_FURTHER_KEYS: Final[dict[str, tuple[str, ...]]] = {"mqtt": ("field", "time_field"), "opcua": ("field",)}
 
 
 def load_plant(path: Path | str, environ: Mapping[str, str] | None = None) -> Plant:

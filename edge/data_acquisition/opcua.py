@@ -19,6 +19,7 @@ from edge.data_acquisition.opcua_history import read_back
 from edge.data_acquisition.opcua_monitoring import Entry, Monitoring
 from edge.data_acquisition.opcua_security import Credentials
 from edge.data_acquisition.opcua_session import CONNECTION_ERRORS, connected, describe, resolve, status_words
+from edge.data_acquisition.opcua_types import ServerTypes
 from edge.data_acquisition.opcua_values import sample_batch, waveform_block
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class OpcuaAcquisition:
         self._rows = {row.index: row for row in signals}
         self._signals = {row.index: row for row in signals if isinstance(row, SignalEntry)}
         self._monitoring = Monitoring(name, account, periods, source.publishing_ms)
+        self._types = ServerTypes()
         self._heard_s = 0.0
         self._sequence: int | None = None
         # by signal: what keeps it from being served, and its node
@@ -117,7 +119,7 @@ class OpcuaAcquisition:
         since, self._since = self._since, {}
         count = 0
         try:
-            async for batch in read_back(client, self._monitoring.limits, wanted, since, until):
+            async for batch in read_back(client, self._monitoring.limits, wanted, since, until, self._types):
                 count += len(batch)
                 self._past.recovered(batch)
         except CONNECTION_ERRORS as error:
@@ -226,7 +228,14 @@ class OpcuaAcquisition:
             self._problems.pop(row.index, None)
         self._nodes |= {row.index: node for row, node in found}
         self._problems |= {row.index: node for row, node in zip(rows, nodes, strict=True) if isinstance(node, str)}
+        signals = [(row, node) for row, node in found if isinstance(row, SignalEntry)]
+        try:
+            shapes = await self._types.learn(client, self._monitoring.limits, signals)
+        except ua.UaError as error:
+            shapes = {}
+            self._monitoring.note(f"the server does not say what its values are made of: {describe(error)}")
         self._problems |= await self._monitoring.monitor(client, subscription, found)
+        self._problems |= shapes
         self._tell()
 
     async def _take(self, result: ua.PublishResult) -> None:
@@ -245,7 +254,7 @@ class OpcuaAcquisition:
                 items = notification.MonitoredItems
                 if len(self._signals) < len(self._rows):
                     items = await self._take_waveforms(items, received)
-                batch, rejected = sample_batch(items, self._signals, self._texts, received)
+                batch, rejected = sample_batch(items, self._signals, self._texts, received, self._types)
                 for reason, count in rejected.items():
                     self._account.reject(reason, count)
                 self._note_deleted(notification.MonitoredItems)

@@ -9,6 +9,7 @@ from asyncua import Client, ua
 from edge.contracts.plant import SignalEntry
 from edge.contracts.sample_batch import SampleBatch
 from edge.data_acquisition.opcua_limits import ServerLimits, in_batches
+from edge.data_acquisition.opcua_types import ServerTypes
 from edge.data_acquisition.opcua_values import sample_batch, to_ns
 
 HISTORY_READ: Final = 0x04  # of AccessLevel, part 3, 8.57
@@ -25,6 +26,7 @@ async def read_back(
     wanted: Sequence[tuple[SignalEntry, ua.NodeId]],
     since: Mapping[int, int],
     until: Mapping[int, int],
+    types: ServerTypes,
 ) -> AsyncIterator[SampleBatch]:
     """Samples after `since` and before `until` [ns UTC], each by signal; nothing of nodes that keep no history.
 
@@ -48,7 +50,7 @@ async def read_back(
         part = kept[start : start + limit.at_most]
         last = max(until[row.index] for row, _ in part)
         first = max(min(since[row.index] for row, _ in part), last - round(LONGEST.total_seconds() * 1e9))
-        async for batch in _read_part(client, part, first, last):
+        async for batch in _read_part(client, part, first, last, types):
             signals = batch.signal.tolist()
             inside = (batch.time > [since[index] for index in signals]) & (batch.time < [until[index] for index in signals])
             if inside.any():
@@ -61,7 +63,7 @@ async def read_back(
 
 
 async def _read_part(
-    client: Client, part: Sequence[tuple[SignalEntry, ua.NodeId]], first: int, last: int
+    client: Client, part: Sequence[tuple[SignalEntry, ua.NodeId]], first: int, last: int, types: ServerTypes
 ) -> AsyncIterator[SampleBatch]:
     rows = {row.index: row for row, _ in part}
     points: list[bytes | None] = [None] * len(part)
@@ -82,12 +84,12 @@ async def _read_part(
             elif len(found) >= VALUES_PER_NODE and found[-1].SourceTimestamp is not None:
                 cut_off.append((number, to_ns(found[-1].SourceTimestamp)))
         left = again
-        batch, _ = sample_batch(items, rows, {}, last)
+        batch, _ = sample_batch(items, rows, {}, last, types)
         yield batch
     for number, reached in cut_off:
         # there are servers that stop at the number that was asked for, without a point to go on from
         if reached > first:
-            async for batch in _read_part(client, [part[number]], reached + 1000, last):
+            async for batch in _read_part(client, [part[number]], reached + 1000, last, types):
                 yield batch
 
 

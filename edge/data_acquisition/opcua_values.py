@@ -11,6 +11,7 @@ from asyncua import ua
 
 from edge.contracts.plant import SignalEntry, WaveformEntry
 from edge.contracts.sample_batch import Quality, SampleBatch, TextTable, WaveformBlock
+from edge.data_acquisition.opcua_types import Enumerated, ServerTypes
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -39,10 +40,12 @@ def sample_batch(
     rows: Mapping[int, SignalEntry],
     texts: Mapping[int, TextTable],
     received: int,
+    types: ServerTypes,
 ) -> tuple[SampleBatch, Counter[str]]:
     """The samples of one notification, and by reason how many of its values could not be used.
 
-    `rows`: client handle → signal. A value of another type than a number, or one that is not finite, is a bad sample.
+    rows: client handle → signal; types: of the server. A value of another type than a number, or one that is not finite, is a
+    bad sample.
     """
     rejected: Counter[str] = Counter()
     signal, time, value, quality = [], [], [], []
@@ -59,7 +62,7 @@ def sample_batch(
         if status & _OVERFLOW == _OVERFLOW:
             rejected["queue-overflow"] += 1
         grade = quality_of(status)
-        number, fault = _number(data.Value.Value if data.Value is not None else None, row, texts)
+        number, fault = _number(data.Value.Value if data.Value is not None else None, row, texts, types)
         if fault is not None and grade is not Quality.BAD:
             rejected[fault] += 1
         moment = data.SourceTimestamp or data.ServerTimestamp
@@ -92,7 +95,14 @@ def waveform_block(data: ua.DataValue, row: WaveformEntry, received: int) -> tup
     return WaveformBlock(signal=row.index, time=time, rate_hz=row.signal.rate_hz, points=points), None
 
 
-def _number(raw: Any, row: SignalEntry, texts: Mapping[int, TextTable]) -> tuple[float, str | None]:
+def _number(raw: Any, row: SignalEntry, texts: Mapping[int, TextTable], types: ServerTypes) -> tuple[float, str | None]:
+    if row.is_text or row.signal.field is not None or isinstance(raw, ua.ExtensionObject):
+        try:
+            raw = types.find(row, raw)
+        except LookupError:
+            return math.nan, "no-such-field"
+    if row.is_text and isinstance(raw, Enumerated):
+        return float(texts[row.index].code(raw.text)), None
     if row.is_text and isinstance(raw, str | int | float):
         return float(texts[row.index].code(str(raw))), None
     # a switch is a number here: 0 or 1

@@ -11,6 +11,7 @@ from edge.contracts.plant import Plant, Signal, SignalEntry
 from edge.contracts.sample_account import SampleAccount
 from edge.contracts.sample_batch import Quality, SampleBatch, TextTable
 from edge.data_acquisition.account import SourceAccount
+from edge.data_acquisition.opcua_types import ServerTypes
 from edge.data_acquisition.opcua_values import sample_batch, to_ns
 from edge.data_acquisition.stream_clock import StreamClock
 from edge.formats.json_message import parse_time
@@ -113,7 +114,7 @@ def test_an_opcua_value_becomes_a_sample(
 ) -> None:
     data = ua.DataValue(variant, StatusCode=ua.StatusCode(status), SourceTimestamp=datetime(2026, 11, 23, 9, tzinfo=UTC))
     item = ua.MonitoredItemNotification(ClientHandle=3, Value=data)
-    batch, counted = sample_batch([item], {3: _row(3)}, {}, NOW)
+    batch, counted = sample_batch([item], {3: _row(3)}, {}, NOW, ServerTypes())
     assert batch.signal.tolist() == [3]
     assert batch.time.tolist() == [NOW - 3600 * S]
     np.testing.assert_array_equal(batch.value, [value])
@@ -127,7 +128,7 @@ def test_a_text_signal_is_numbered_and_one_without_times_takes_the_reception() -
         ua.MonitoredItemNotification(ClientHandle=3, Value=ua.DataValue(ua.Variant(text)))
         for text in ("shaft-80", "flange-120")
     ]
-    batch, counted = sample_batch(items, {3: _row(3, is_text=True)}, texts, NOW)
+    batch, counted = sample_batch(items, {3: _row(3, is_text=True)}, texts, NOW, ServerTypes())
     assert batch.value.tolist() == [1.0, 0.0]
     assert batch.time.tolist() == [NOW, NOW]
     assert not counted
@@ -135,13 +136,15 @@ def test_a_text_signal_is_numbered_and_one_without_times_takes_the_reception() -
 
 def test_a_node_that_waits_for_its_first_value_brings_no_sample() -> None:
     data = ua.DataValue(StatusCode=ua.StatusCode(ua.StatusCodes.BadWaitingForInitialData))
-    batch, counted = sample_batch([ua.MonitoredItemNotification(ClientHandle=3, Value=data)], {3: _row(3)}, {}, NOW)
+    batch, counted = sample_batch(
+        [ua.MonitoredItemNotification(ClientHandle=3, Value=data)], {3: _row(3)}, {}, NOW, ServerTypes()
+    )
     assert (len(batch), counted) == (0, {})
 
 
 def test_a_handle_that_nobody_asked_for_is_counted() -> None:
     item = ua.MonitoredItemNotification(ClientHandle=9, Value=ua.DataValue(ua.Variant(1.0)))
-    batch, counted = sample_batch([item], {3: _row(3)}, {}, NOW)
+    batch, counted = sample_batch([item], {3: _row(3)}, {}, NOW, ServerTypes())
     assert (len(batch), counted) == (0, {"unknown-handle": 1})
 
 

@@ -13,7 +13,7 @@ from edge.check import check
 from edge.contracts.plant import OpcuaSource, Plant
 from edge.contracts.plant_file import load_plant
 from edge.contracts.sample_account import SampleAccount
-from edge.contracts.sample_batch import SampleBatch
+from edge.contracts.sample_batch import SampleBatch, TextTable
 from edge.contracts.status import SourceState
 from edge.data_acquisition import opcua
 from edge.data_acquisition.account import SourceAccount
@@ -40,11 +40,12 @@ class Acquired:
         credentials = opcua_credentials("plc", home, {})
         self.account = SourceAccount("plc", source.clock, time.time_ns, SampleAccount(plant))
         self.batches: list[SampleBatch] = []
+        self.texts = {row.index: TextTable() for row in plant.signal_table if row.is_text}
         self.acquisition = opcua.OpcuaAcquisition(
             "plc",
             source,
             plant.signals_of("plc"),
-            {},
+            self.texts,
             self.account,
             self._take,
             credentials,
