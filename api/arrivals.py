@@ -152,6 +152,8 @@ def _read_result(topic: str, payload: bytes, body: dict[str, Any], identity: Ide
                 priority=alarm.priority.value,
                 payload=payload,
             )
+        case "damaged":
+            raise MessageError("damaged", f"{topic}: the edge's disk has changed it")
         case kind:
             raise MessageError("unknown-kind", f"{topic}: kind {kind!r} should be 'assessment' or 'alarm'")
 

@@ -3,26 +3,32 @@
 One SQLite file (WAL): the entries with their sequence numbers, and the pipeline's state. Alarms and the entries they
 gave stand in one transaction, so that a kill at any moment leaves both or neither. A wiped journal gets a new id and
 starts at 1, so that its numbers are never taken for those of the old one.
+
+Entries and state carry a CRC-32: what a disk has changed is never taken for what was written. A damaged entry is told as such;
+where the file itself is no longer sound it is set aside, and another journal begun.
 """
 
 import io
 import logging
 import sqlite3
 import uuid
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from edge.contracts.alarm import Alarm
 from edge.contracts.assessment import Assessment
 from edge.contracts.errors import KullagerError, MessageError
 from edge.contracts.topics import Topics
-from edge.formats.json_message import Identity, decode, encode
+from edge.formats.json_message import SCHEMA, Identity, decode, encode
+from edge.sqlite_damage import check, is_damage, set_aside
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +36,13 @@ DEFAULT_MAX_BYTES: Final = 2 << 30
 DEFAULT_MAX_AGE_S: Final = 14 * 86400.0
 # how many entries go at a time when the journal is trimmed: a short pause, not a long one
 TRIM_STEP: Final = 10_000
+# so many damaged entries are named in the log
+MOST_TOLD: Final = 20
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS entry (seq INTEGER PRIMARY KEY, written REAL NOT NULL, topic TEXT NOT NULL,
-                                  clears INTEGER NOT NULL, payload BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, content BLOB NOT NULL);
+                                  clears INTEGER NOT NULL, payload BLOB NOT NULL, crc INTEGER);
+CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, content BLOB NOT NULL, crc INTEGER);
 """
 
 
@@ -44,7 +52,10 @@ class JournalError(KullagerError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One message of the journal. `clears`: its topic has nothing to keep, the alarm is over."""
+    """One message of the journal. `clears`: its topic has nothing to keep, the alarm is over.
+
+    One that the disk has damaged has no topic, and says so with its number.
+    """
 
     seq: int
     topic: str
@@ -70,17 +81,56 @@ class Journal:
     def __enter__(self) -> Self:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(_SCHEMA)
+            try:
+                self._open()
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise
+                self._db.close()
+                set_aside(self.path, error)
+                self._open()
         except (OSError, sqlite3.Error) as error:
             raise JournalError(f"{self.path}: the journal cannot be opened: {error}") from None
+        return self
+
+    def _open(self) -> None:
+        self._db = sqlite3.connect(self.path, isolation_level=None)
+        # a text that is none any more is damage of its entry alone
+        self._db.text_factory = lambda content: content.decode(errors="replace")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(_SCHEMA)
+        for table in ("entry", "fact"):
+            if "crc" not in {column for _, column, *_ in self._db.execute(f"PRAGMA table_info({table})")}:
+                # of a version that had none: what it wrote is believed
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN crc INTEGER")
+        check(self._db, self.path)
+        self.is_damaged = False
+        self._told: set[int] = set()
         self.id = (self._fact("id") or str(uuid.uuid4()).encode()).decode()
         self._put_fact("id", self.id.encode())
-        (last,) = self._db.execute("SELECT max(seq) FROM entry").fetchone()
-        self.last_seq = int(last or self._fact("trimmed_to") or 0)
-        return self
+        self._trimmed_to = int(self._fact("trimmed_to") or 0)
+        self.last_seq = self._last()
+
+    def _last(self) -> int:
+        """The newest number. Where the newest entries are damaged their numbers are not believed: only how many they are."""
+        unsound = 0
+        rows = self._db.execute("SELECT seq, topic, payload, clears, crc FROM entry ORDER BY seq DESC LIMIT 1000")
+        for seq, *rest in rows:
+            if self._entry(seq, *rest).topic:
+                self._db.execute("DELETE FROM entry WHERE seq > ?", (seq + unsound,))
+                return int(seq) + unsound
+            unsound += 1
+        return self._trimmed_to + unsound
+
+    def begin_another(self) -> None:
+        """Set the damaged file aside. Raises `JournalError` where not even that can be done."""
+        try:
+            self._db.close()
+            set_aside(self.path, "it cannot be read")
+            self._open()
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(f"{self.path}: the journal cannot be opened: {error}") from None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._db.close()
@@ -88,7 +138,7 @@ class Journal:
     @property
     def trimmed_before(self) -> int:
         """The first number that is still there."""
-        return int(self._fact("trimmed_to") or 0) + 1
+        return self._trimmed_to + 1
 
     def append(
         self,
@@ -116,7 +166,8 @@ class Journal:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
-                "INSERT INTO entry VALUES (?, ?, ?, ?, ?)", [(e.seq, now, e.topic, e.clears, e.payload) for e in entries]
+                "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)",
+                [(e.seq, now, e.topic, e.clears, e.payload, _crc(e.seq, e.topic, e.clears, e.payload)) for e in entries],
             )
             self._put_fact("reached", " ".join(map(str, reached)).encode())
             if open_alarms is not None:
@@ -127,17 +178,37 @@ class Journal:
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+            self.is_damaged |= is_damage(error)
             raise JournalError(f"{self.path}: cannot be written: {error}") from None
         self.last_seq = seq
         return entries
 
     def read(self, first: int, last: int, at_most: int) -> list[Entry]:
-        """The entries from `first` to `last` that are still there, `at_most` of them."""
-        rows = self._db.execute(
-            "SELECT seq, topic, payload, clears FROM entry WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?",
-            (first, last, at_most),
-        )
-        return [Entry(seq=seq, topic=topic, payload=payload, clears=bool(clears)) for seq, topic, payload, clears in rows]
+        """The entries from `first` to `last` that have not been trimmed, `at_most` of them."""
+        first = max(first, self.trimmed_before)
+        last = min(last, self.last_seq, first + at_most - 1)
+        try:
+            rows = self._db.execute(
+                "SELECT seq, topic, payload, clears, crc FROM entry WHERE seq BETWEEN ? AND ?", (first, last)
+            ).fetchall()
+        except sqlite3.Error as error:
+            # a disk that fails for a while is asked again; a damaged file is replaced by whoever owns this
+            self.is_damaged |= is_damage(error)
+            logger.error("%s: cannot be read: %s", self.path, error)
+            return []
+        found = {seq: rest for seq, *rest in rows}
+        return [self._entry(seq, *found.get(seq, (None, None, None, None))) for seq in range(first, last + 1)]
+
+    def _entry(self, seq: int, topic: Any, payload: Any, clears: Any, crc: Any) -> Entry:
+        # a flipped bit may make another type of a column
+        is_sound = isinstance(topic, str) and isinstance(payload, bytes) and isinstance(clears, int)
+        if is_sound and (crc is None or crc == _crc(seq, topic, bool(clears), payload)):
+            return Entry(seq=seq, topic=topic, payload=payload, clears=bool(clears))
+        if seq not in self._told and len(self._told) < MOST_TOLD:
+            self._told.add(seq)
+            logger.error("%s: result number %d is not what was written: it is told as damaged", self.path, seq)
+        body = {"schema": SCHEMA, "edge": self._edge, "journal": self.id, "seq": seq, "kind": "damaged"}
+        return Entry(seq=seq, topic="", payload=orjson.dumps(body), clears=False)
 
     def open_alarms(self) -> tuple[list[Alarm], list[str]]:
         """The alarms that were open when the last results were written, and the ids of those whose condition held."""
@@ -174,10 +245,24 @@ class Journal:
         return int(self._fact("published") or 0)
 
     def set_published(self, seq: int) -> None:
-        self._put_fact("published", str(seq).encode())
+        """Keep how far the broker has everything. Raises `JournalError`; readers then get some of it twice, which they know."""
+        try:
+            self._put_fact("published", str(seq).encode())
+        except sqlite3.Error as error:
+            self.is_damaged |= is_damage(error)
+            raise JournalError(f"{self.path}: cannot be written: {error}") from None
 
     def trim(self, now: float) -> int:
-        """Drop the oldest entries beyond age or size, a bounded number at a time; how many were dropped."""
+        """Drop the oldest entries beyond age or size, a bounded number at a time; how many. Raises `JournalError`."""
+        try:
+            return self._trim(now)
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self.is_damaged |= is_damage(error)
+            raise JournalError(f"{self.path}: cannot be trimmed: {error}") from None
+
+    def _trim(self, now: float) -> int:
         (pages,), (free,), (page_size,) = (
             self._db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count", "page_size")
         )
@@ -194,12 +279,32 @@ class Journal:
         dropped = self._db.execute("DELETE FROM entry WHERE seq <= ?", (last,)).rowcount
         self._put_fact("trimmed_to", str(last).encode())
         self._db.execute("COMMIT")
+        self._trimmed_to = last
         logger.warning("%s: %d old results were dropped, up to number %d", self.path, dropped, last)
         return dropped
 
     def _fact(self, name: str) -> bytes | None:
-        row = self._db.execute("SELECT content FROM fact WHERE name = ?", (name,)).fetchone()
-        return None if row is None else row[0]
+        try:
+            row = self._db.execute("SELECT content, crc FROM fact WHERE name = ?", (name,)).fetchone()
+        except sqlite3.Error as error:
+            self.is_damaged |= is_damage(error)
+            logger.error("%s: '%s' cannot be read: %s", self.path, name, error)
+            return None
+        if row is None:
+            return None
+        content, crc = row
+        # a flipped bit may make another type of it
+        if not isinstance(content, bytes) or (crc is not None and crc != zlib.crc32(content)):
+            logger.error("%s: '%s' is not what was written, and is left aside", self.path, name)
+            return None
+        return content
 
     def _put_fact(self, name: str, content: bytes) -> None:
-        self._db.execute("INSERT INTO fact VALUES (?, ?) ON CONFLICT DO UPDATE SET content = excluded.content", (name, content))
+        self._db.execute(
+            "INSERT INTO fact VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET content = excluded.content, crc = excluded.crc",
+            (name, content, zlib.crc32(content)),
+        )
+
+
+def _crc(seq: int, topic: str, clears: bool, payload: bytes) -> int:
+    return zlib.crc32(payload, zlib.crc32(f"{seq} {topic} {clears:d} ".encode()))

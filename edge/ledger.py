@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edge.contracts.errors import KullagerError
 from edge.contracts.plant import Plant
 from edge.contracts.sample_batch import SampleBatch
+from edge.sqlite_damage import check, is_damage, set_aside
 
 logger = logging.getLogger(__name__)
 
@@ -75,16 +76,31 @@ class Ledger:
     def __enter__(self) -> Self:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(_SCHEMA)
-            self._resume()
+            try:
+                self._open_file()
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise
+                set_aside(self.path, error)
+                self._open_file()
         except (OSError, sqlite3.Error) as error:
             self._fail(error)
             self._db = sqlite3.connect(":memory:", isolation_level=None)
             self._db.executescript(_SCHEMA)
         return self
+
+    def _open_file(self) -> None:
+        db = sqlite3.connect(self.path, isolation_level=None)
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=NORMAL")
+            db.executescript(_SCHEMA)
+            check(db, self.path)
+        except sqlite3.Error:
+            db.close()
+            raise
+        self._db = db
+        self._resume()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.save()

@@ -105,7 +105,16 @@ class Publisher:
     def publish_status(self, status: EdgeStatus) -> None:
         self._keep(self._topics.edge_status(self._edge), encode(status))
 
+    def journal_replaced(self) -> None:
+        """The journal is another one now, and begins at 1."""
+        self._next = 1
+        self._in_flight.clear()
+
     def _send(self, entry: Entry) -> bool:
+        if not entry.topic:
+            # damaged: who misses it is told so when asking for it
+            self._next = entry.seq + 1
+            return True
         mid = self._connection.publish(entry.topic, entry.payload, retain=True)
         if mid is None:
             return False

@@ -122,7 +122,8 @@ class EdgeService:
             address = self._environ.get("KULLAGER_EDGE_METRICS", self._plant.edge.metrics)
             with Telemetry(address, self._account.names) as self._telemetry, self._ledger:
                 await self._serve(stop)
-            journal.set_published(self._publisher.published)
+            with contextlib.suppress(JournalError):
+                journal.set_published(self._publisher.published)
         logger.info("stopped in order")
 
     async def _serve(self, stop: asyncio.Event) -> None:
@@ -225,7 +226,8 @@ class EdgeService:
                 next_status = now + STATUS_S
                 self._publisher.publish_status(self._status(online=True))
                 # how a container's health check sees that this loop turns
-                (self._home / "edge" / "alive").touch()
+                with contextlib.suppress(OSError):
+                    (self._home / "edge" / "alive").touch()
                 for account in self._accounts.values():
                     account.changed = False
             if now >= next_housekeeping:
@@ -233,8 +235,7 @@ class EdgeService:
                 self._ledger.look(now, time.time())
                 assessed = {name: dict(each) for name, each in self._assessed.items()}
                 self._telemetry.show(self._status(online=True), assessed, self._account_shown())
-                self._journal.set_published(self._publisher.published)
-                self._journal.trim(time.time())
+                self._keep_journal()
                 if self._recorder.write(time.time()):
                     await self._tidy_recordings()
             if now >= next_state:
@@ -269,6 +270,21 @@ class EdgeService:
             self._unwritten.extend(results.assessments)
             self._unwritten.extend(results.alarms)
             self._write()
+
+    def _keep_journal(self) -> None:
+        """What a journal needs now and then."""
+        try:
+            if self._journal.is_damaged:
+                # what waits in memory goes into the other one
+                self._journal.begin_another()
+                self._publisher.journal_replaced()
+                self._save_state()
+            self._journal.set_published(self._publisher.published)
+            self._journal.trim(time.time())
+        except JournalError as error:
+            if self._journal_problem is None:
+                logger.error("%s", error)
+                self._journal_problem = str(error)
 
     def _write(self) -> None:
         if not self._unwritten:

@@ -117,8 +117,91 @@ def test_a_failed_write_leaves_nothing_behind(journal: Journal, path: Path) -> N
     assert journal.append([assessment(2)], [], 0.0, [2])[0].seq == 2
 
 
-def test_a_file_that_is_no_journal_is_said(path: Path) -> None:
+def test_a_file_that_is_no_journal_is_set_aside(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path.parent.mkdir()
     path.write_bytes(b"garbage" * 1000)
-    with pytest.raises(JournalError, match="the journal cannot be opened"), Journal(path, edge="e", topics=TOPICS):
+    with Journal(path, edge="e", topics=TOPICS) as journal:
+        assert journal.append([assessment(1)], [], 0.0, [1])[0].seq == 1
+    assert "it is kept as journal.damaged-" in caplog.text
+    (aside,) = path.parent.glob("journal.damaged-*.sqlite")
+    assert aside.read_bytes() == b"garbage" * 1000
+
+
+def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    (tmp_path / "edge").write_text("a file")
+    with (
+        pytest.raises(JournalError, match="the journal cannot be opened"),
+        Journal(tmp_path / "edge/journal.sqlite", edge="e", topics=TOPICS),
+    ):
         pass
+
+
+def test_a_flipped_bit_is_found_and_never_a_wrong_value(path: Path) -> None:
+    """Of every entry and of the state: what was written, or that it is damaged, or another journal that says so by its id."""
+    with Journal(path, edge="edge-1", topics=TOPICS) as journal:
+        written = [entry for k in range(20) for entry in journal.append([assessment(k)] * 10, [], float(k), [k])]
+        journal.append([], [alarm(AlarmState.SHELVED)], 20.0, [20], ([alarm(AlarmState.SHELVED)], ["a1"]))
+        journal.save_state({"0/grid/value": np.arange(500.0)})
+        identity = journal.id
+    for file in path.parent.glob("*-wal"):
+        assert file.stat().st_size == 0
+    sound, rng = path.read_bytes(), np.random.default_rng(5)
+    kinds = {"as written": 0, "told": 0, "another": 0}
+    for _ in range(120):
+        for file in path.parent.iterdir():
+            file.unlink()
+        place, bit = int(rng.integers(len(sound))), int(rng.integers(8))
+        path.write_bytes(sound[:place] + bytes([sound[place] ^ 1 << bit]) + sound[place + 1 :])
+        with Journal(path, edge="edge-1", topics=TOPICS) as journal:
+            found = {entry.seq: entry for entry in journal.read(1, 200, 1000)}
+            state, (alarms, holding), reached = journal.load_state(), journal.open_alarms(), journal.reached()
+            if journal.is_damaged or journal.id != identity:
+                kinds["another"] += 1
+                if journal.is_damaged:
+                    journal.begin_another()
+                assert journal.id != identity
+                assert journal.append([assessment(1)], [], 0.0, [1])[0].seq == 1
+                continue
+            assert journal.last_seq == len(written) + 1
+            told = [entry for entry in found.values() if not entry.topic]
+            assert all(orjson.loads(entry.payload)["kind"] == "damaged" for entry in told)
+            assert all(found[entry.seq] == entry for entry in written if found[entry.seq].topic)
+            assert state is None or np.array_equal(state["0/grid/value"], np.arange(500.0))
+            assert alarms in ([alarm(AlarmState.SHELVED)], [])
+            assert holding in (["a1"], [])
+            assert reached in ([20], [])
+            kinds["told" if told or state is None or not alarms or not holding or not reached else "as written"] += 1
+    assert min(kinds.values()) > 0, kinds
+
+
+def test_damage_while_it_is_in_use_begins_another(path: Path) -> None:
+    with Journal(path, edge="edge-1", topics=TOPICS) as journal:
+        for k in range(50):
+            journal.append([assessment(k)] * 10, [], float(k), [k])
+        old = journal.id
+        journal._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        content = path.read_bytes()
+        path.write_bytes(content[:4096] + bytes(len(content) - 4096))
+        with sqlite3.connect(path) as other:
+            # the pages that this connection holds in memory are of no use any more
+            other.execute("PRAGMA user_version = 1")
+        assert journal.read(1, 500, 1000) == []
+        assert journal.is_damaged
+        journal.begin_another()
+        assert journal.id != old
+        assert [entry.seq for entry in journal.append([assessment(1)], [], 0.0, [1])] == [1]
+
+
+def test_a_journal_of_a_version_without_checksums_is_gone_on_with(path: Path) -> None:
+    path.parent.mkdir()
+    with sqlite3.connect(path) as old:
+        old.executescript(
+            "CREATE TABLE entry (seq INTEGER PRIMARY KEY, written REAL NOT NULL, topic TEXT NOT NULL, clears INTEGER NOT NULL, "
+            "payload BLOB NOT NULL); CREATE TABLE fact (name TEXT PRIMARY KEY, content BLOB NOT NULL);"
+        )
+        old.execute("INSERT INTO entry VALUES (1, 0.0, 'a', 0, X'00')")
+        old.execute("INSERT INTO fact VALUES ('id', CAST('the-same' AS BLOB))")
+    with Journal(path, edge="edge-1", topics=TOPICS) as journal:
+        assert (journal.id, journal.last_seq) == ("the-same", 1)
+        assert journal.read(1, 9, 9)[0].topic == "a"
+        assert journal.append([assessment(1)], [], 0.0, [1])[0].seq == 2
