@@ -3,7 +3,7 @@
 # make coverage  the same, and which lines no test reaches; takes twice as long
 # make check   formatting, lint, types, and who may import whom
 # make bench   what things cost, as ratios in one run
-# make drills  what takes minutes: the edge under every kind of chaos
+# make drills  what takes minutes: the edge under every kind of chaos; KILLS=200 AWAY=3600 make it longer
 # make docs    the pages and pictures of docs/ that are made from the code and from ../shared/data
 # make lock    requirements/*.lock from pyproject.toml; UPGRADE=1 moves to newer versions
 # make clean   removes what make has made: .venv, the built dashboard, caches; the plant's state in .kullager stays
@@ -12,6 +12,8 @@
 
 SHELL := /bin/bash
 PORT ?= 8000
+KILLS ?= 20
+AWAY ?= 60
 BIN := .venv/bin
 SETUP := requirements/setup.sh
 export PYTHON
@@ -53,7 +55,8 @@ bench:
 	$(BIN)/python -m models benchmark cmapss ../shared/data/cmapss
 
 drills:
-	@$(SETUP) system dev
+	@$(SETUP) system dev counterparts
+	$(BIN)/python -m edge drill --kills $(KILLS) --away $(AWAY)
 	$(BIN)/python -m pytest -m drill tests/system
 
 docs:

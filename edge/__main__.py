@@ -1,4 +1,4 @@
-"""`python -m edge run|check|recordings|gaps|schema|browse|trust|report`: the edge of a plant."""
+"""`python -m edge run|check|recordings|gaps|schema|browse|trust|report|drill`: the edge of a plant."""
 
 import argparse
 import asyncio
@@ -61,6 +61,12 @@ def main() -> int:
     reporting.add_argument("--plant", type=Path, required=True, help="the plant file")
     reporting.add_argument("--out", type=Path, metavar="FILE", help="default: kullager-report-<edge>-<time>.zip here")
     reporting.add_argument("--listen", type=float, default=10.0, metavar="S", help="how long `check` listens (%(default)s s)")
+    drilling = verbs.add_parser("drill", help="put an edge of its own through all that can happen, and print a table")
+    drilling.add_argument("names", nargs="*", help="of single drills; default: all")
+    drilling.add_argument("--server", default="", metavar="COMMAND", help="an OPC UA server of another make, with {port}")
+    drilling.add_argument("--kills", type=int, default=20, help="how often the edge is killed (%(default)s)")
+    drilling.add_argument("--away", type=float, default=60.0, metavar="S", help="how long the broker is away (%(default)s s)")
+    drilling.add_argument("--out", type=Path, metavar="FILE", help="the table as Markdown, or as JSON where it ends so")
     arguments = parser.parse_args()
     try:
         logs.configure(os.environ)
@@ -79,6 +85,8 @@ def main() -> int:
             return _gaps(home / "edge" / "gaps.sqlite", arguments.asset, as_json=arguments.json)
         if arguments.verb == "browse":
             return asyncio.run(_browse(arguments, home))
+        if arguments.verb == "drill":
+            return asyncio.run(_drill(arguments))
         plant = load_plant(arguments.plant, os.environ)
         if arguments.verb == "check":
             logging.getLogger("edge").setLevel(logging.ERROR)
@@ -155,6 +163,19 @@ def _recordings(plant: Plant, folder: Path) -> int:
         print(f"{found.asset:<24}{found.day}{found.rows:>14,} samples{found.n_bytes / 1e6:>10.1f} MB")
     print(f"{folder}: {sum(found.rows for found in days):,} samples, {sum(found.n_bytes for found in days) / 1e6:.1f} MB")
     return 0
+
+
+async def _drill(arguments: argparse.Namespace) -> int:
+    from edge.drill import as_dict, run_drills, table
+
+    logging.getLogger().setLevel(logging.CRITICAL)
+    outcomes = await run_drills(arguments.names, arguments.server, arguments.kills, arguments.away, print)
+    text = table(outcomes)
+    print(f"\n{text}", end="")
+    if arguments.out is not None:
+        made = json.dumps([as_dict(each) for each in outcomes], ensure_ascii=False, indent=2) + "\n"
+        arguments.out.write_text(made if arguments.out.suffix == ".json" else text, encoding="utf-8")
+    return 0 if all(each.skipped or each.passed for each in outcomes) else 1
 
 
 def _report(arguments: argparse.Namespace, plant: Plant, home: Path) -> int:

@@ -216,7 +216,9 @@ class MqttConnection:
 
         def on_disconnect(_client: paho.Client, _userdata: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
             self._loop.call_soon_threadsafe(_settle, answered, None)
-            self._loop.call_soon_threadsafe(_settle, lost, f"the connection to {self.url} was lost: {code}")
+            # paho's word for a connection that just ended
+            why = "" if code.getName() == "Unspecified error" else f": {code}"
+            self._loop.call_soon_threadsafe(_settle, lost, f"the connection to {self.url} was lost{why}")
 
         client = self._new_client()
         client.on_connect, client.on_disconnect = on_connect, on_disconnect

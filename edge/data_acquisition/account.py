@@ -36,6 +36,8 @@ class SourceAccount:
         self._last_sample: int | None = None
         self._notes: list[str] = []
         self._recovered = 0
+        self._heard: int | None = None
+        self._backlog_ns = 0
 
     def accept(self, batch: SampleBatch, received: int) -> SampleBatch:
         """Count a batch and judge its times against `received` [ns UTC]; gives the samples to use."""
@@ -44,10 +46,15 @@ class SourceAccount:
         self._samples += len(batch)
         self._account.receive(batch.signal)
         ahead = batch.time - received
+        if self._backlog_ns and ahead.max() > -FAR_OFF_NS:
+            # what was kept has come, in order: from here on it is of now
+            self._backlog_ns = 0
+        self._heard = received
         newest = int(batch.time.max())
         self._offset_s = round((newest - received) / NS, 3)
         if self._clock == "wall":
-            batch = self._with_believable_times(batch, np.abs(ahead) > FAR_OFF_NS, received)
+            far_off = (ahead > FAR_OFF_NS) | (ahead < -FAR_OFF_NS - self._backlog_ns)
+            batch = self._with_believable_times(batch, far_off, received)
         elif (future := ahead > FUTURE_NS).any():
             self._rejected["time-in-future"] += int(future.sum())
             self._account.settle(Fate.REFUSED, batch.signal[future])
@@ -65,6 +72,11 @@ class SourceAccount:
         """The same of one block of a fast signal; None where its time cannot be used."""
         judged = self.accept(SampleBatch.of([block.signal], [block.time], [0.0]), received)
         return replace(block, time=int(judged.time[0])) if len(judged) else None
+
+    def expect_backlog(self, longest_s: float) -> None:
+        """A connection begins on which what was kept during the absence comes first: it may be as old as that."""
+        longest = round(longest_s * NS)
+        self._backlog_ns = longest if self._heard is None else min(longest, self._now() - self._heard)
 
     def confirmed(self, batch: SampleBatch) -> SampleBatch:
         """Count values that the source says are still so."""

@@ -66,6 +66,7 @@ class MqttAcquisition:
                         await self._take(event)
                     case Connected(version=version):
                         self._account.connected()
+                        self._account.expect_backlog(SESSION_S)
                         logger.info("source '%s': connected to %s by MQTT %s", self._name, self._source.url, version)
                     case Lost(reason=reason, refused=refused):
                         self._account.disconnected(reason, refused=refused)

@@ -13,14 +13,14 @@ from edge.back_off import back_off
 from edge.contracts.errors import ConnectionRefused
 from edge.contracts.plant import OpcuaSource, SignalEntry, WaveformEntry
 from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
-from edge.data_acquisition.account import SourceAccount
+from edge.data_acquisition.account import FAR_OFF_NS, SourceAccount
 from edge.data_acquisition.on_change import OnChange
 from edge.data_acquisition.opcua_history import read_back
 from edge.data_acquisition.opcua_monitoring import Entry, Monitoring
 from edge.data_acquisition.opcua_security import Credentials
 from edge.data_acquisition.opcua_session import CONNECTION_ERRORS, connected, describe, resolve, status_words
 from edge.data_acquisition.opcua_types import ServerTypes
-from edge.data_acquisition.opcua_values import sample_batch, waveform_block
+from edge.data_acquisition.opcua_values import sample_batch, to_ns, waveform_block
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +72,8 @@ class OpcuaAcquisition:
         self._signals = {row.index: row for row in signals if isinstance(row, SignalEntry)}
         self._monitoring = Monitoring(name, account, periods, source.publishing_ms)
         self._types = ServerTypes()
+        # signals whose items have not brought a first value yet
+        self._initial: set[int] = set()
         self._heard_s = 0.0
         self._sequence: int | None = None
         # by signal: what keeps it from being served, and its node
@@ -236,6 +238,8 @@ class OpcuaAcquisition:
             self._monitoring.note(f"the server does not say what its values are made of: {describe(error)}")
         self._problems |= await self._monitoring.monitor(client, subscription, found)
         self._problems |= shapes
+        if self._source.clock == "wall":
+            self._initial |= {row.index for row, _ in signals}
         self._tell()
 
     async def _take(self, result: ua.PublishResult) -> None:
@@ -254,6 +258,8 @@ class OpcuaAcquisition:
                 items = notification.MonitoredItems
                 if len(self._signals) < len(self._rows):
                     items = await self._take_waveforms(items, received)
+                if self._initial:
+                    self._date_initial(items, received)
                 batch, rejected = sample_batch(items, self._signals, self._texts, received, self._types)
                 for reason, count in rejected.items():
                     self._account.reject(reason, count)
@@ -273,6 +279,15 @@ class OpcuaAcquisition:
             vouched = received if self._source.clock == "wall" else self._account.last_sample
             if vouched is not None:
                 await self._sink(self._name, self._account.confirmed(self._on_change.repeat(vouched)))
+
+    def _date_initial(self, items: Sequence[ua.MonitoredItemNotification], received: int) -> None:
+        """The first value of an item is what is so now, even if it came to be long ago: that is no fault of a clock."""
+        for item in items:
+            if item.ClientHandle in self._initial:
+                self._initial.discard(item.ClientHandle)
+                moment = item.Value.SourceTimestamp
+                if moment is not None and to_ns(moment) < received - FAR_OFF_NS:
+                    item.Value.SourceTimestamp = item.Value.ServerTimestamp
 
     def _note_first(self, batch: SampleBatch) -> None:
         """Of each signal the first sample that is newer than those of before: until there its past is missing."""

@@ -39,6 +39,23 @@ def test_a_far_off_wall_clock_is_named_and_the_time_of_reception_used(make_plant
     assert account.status().problem is None
 
 
+def test_what_a_broker_kept_during_an_absence_keeps_its_times(make_plant: MakePlant) -> None:
+    now = [NOW]
+    account = SourceAccount("broker", "wall", lambda: now[0], SampleAccount(make_plant()))
+    # at the start nobody knows how long the edge was away
+    account.expect_backlog(86_400.0)
+    old = [NOW - 7200 * S, NOW - 90 * S, NOW]
+    assert account.accept(SampleBatch.of([0] * 2, old[:2], [1.0, 2.0]), NOW).time.tolist() == old[:2]
+    assert account.accept(SampleBatch.of([0], old[2:], [3.0]), NOW).time.tolist() == old[2:]
+    # it has come: from now on a time of before is a wrong one
+    assert account.accept(SampleBatch.of([0], [NOW - 90 * S], [4.0]), NOW).time.tolist() == [NOW]
+    assert account.status().rejected == {"clock-replaced": 1}
+    now[0] = NOW + 600 * S
+    account.expect_backlog(86_400.0)
+    times = [NOW + 5 * S, NOW - 7200 * S]
+    assert account.accept(SampleBatch.of([0, 0], times, [5.0, 6.0]), now[0]).time.tolist() == [times[0], now[0]]
+
+
 def test_a_trusted_clock_may_be_in_the_past_but_not_in_the_future(make_plant: MakePlant) -> None:
     account = SourceAccount("plc", "source", lambda: NOW, SampleAccount(make_plant()))
     times = [parse_time("2000-01-01T00:00:00Z"), parse_time("2100-01-01T00:00:00Z")]

@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -167,3 +168,24 @@ async def test_check_says_in_words_what_is_wrong(server: Server, plant: Plant, t
     )
     assert any("source 'broker'" in text and "Is the broker running" in text for text, good in findings.items() if not good)
     assert any("there is no such model; `python -m models train` makes one" in text for text in findings)
+
+
+async def test_a_value_that_has_been_so_for_long_is_no_wrong_clock(
+    server: Server, plant: Plant, tmp_path: Path, acquired: Acquired
+) -> None:
+    index = await server.register_namespace("urn:x")
+    node = await server.nodes.objects.add_variable(ua.NodeId("speed", index), "speed", 1480.0)
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    await node.write_value(ua.DataValue(ua.Variant(1480.0), SourceTimestamp=yesterday, ServerTimestamp=datetime.now(UTC)))
+    source = replace(plant.sources["plc"], clock="wall")
+    fresh = Acquired(replace(plant, sources={**plant.sources, "plc": source}), tmp_path)
+    task = asyncio.create_task(fresh.acquisition.run())
+    await until("the value", lambda: fresh.values)
+    assert fresh.account.status().problem is None
+    assert fresh.account.status().rejected == {}
+    # but a later one with such a time is
+    await node.write_value(ua.DataValue(ua.Variant(1481.0), SourceTimestamp=yesterday, ServerTimestamp=datetime.now(UTC)))
+    await until("the next", lambda: 1481.0 in fresh.values)
+    assert "the clock of source 'plc' says" in str(fresh.account.status().problem)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
