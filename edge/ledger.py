@@ -103,7 +103,6 @@ class Ledger:
         self._resume()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.save()
         self._db.close()
 
     @property
@@ -150,10 +149,14 @@ class Ledger:
 
         self._write(count)
 
-    def save(self) -> None:
-        """Keep when each signal was heard last, so that the next start knows what it missed."""
+    def save(self, owed: Mapping[int, int] | None = None) -> None:
+        """Keep when each signal was heard last, so that the next start knows what it missed.
+
+        owed: by signal the time from where its past has still to be read back, which is what the next start has to know
+        """
         rows = self._plant.signal_table
-        newest = [(rows[index].asset, rows[index].name, time) for index, time in self.newest.items()]
+        times = {**self.newest, **(owed or {})}
+        newest = [(rows[index].asset, rows[index].name, time) for index, time in times.items()]
         self._write(lambda: self._db.executemany("INSERT OR REPLACE INTO newest VALUES (?, ?, ?)", newest))
 
     def trim(self, wall: float) -> None:

@@ -79,6 +79,7 @@ class EdgeService:
         # what is between its source and the pipeline
         self._queued = np.zeros(len(self._account.received), np.int64)
         self._interrupted: list[_Brought] = []
+        self._opcua: list[OpcuaAcquisition] = []
         self._warm: dict[str, asyncio.Task[None]] = {}
         self.is_relieved = False
         self.plant_problem: str | None = None
@@ -139,6 +140,7 @@ class EdgeService:
             self._save_state()
             self._recorder.write(time.time())
             self._recorder.close()
+            self._save_ledger()
             if self._tidying is not None and self._tidying.returncode is None:
                 # the next start goes on with it
                 self._tidying.terminate()
@@ -174,7 +176,11 @@ class EdgeService:
                 credentials = opcua_credentials(name, self._home, self._environ)
                 periods = {asset_id: asset.period_s for asset_id, asset in self._plant.assets.items()}
                 rows: list[SignalEntry | WaveformEntry] = [*signals, *waves]
-                return OpcuaAcquisition(name, source, rows, texts, account, self._bring, credentials, periods, self, held).run()
+                acquisition = OpcuaAcquisition(
+                    name, source, rows, texts, account, self._bring, credentials, periods, self, held
+                )
+                self._opcua.append(acquisition)
+                return acquisition.run()
             case SparkplugSource():
                 edge = self._plant.edge.id
                 return SparkplugAcquisition(
@@ -214,7 +220,10 @@ class EdgeService:
 
     async def _work(self) -> None:
         """The main loop: take what has come, advance, write, publish."""
-        next_status = next_state = next_housekeeping = 0.0
+        next_status = next_housekeeping = 0.0
+        # soon at first, so that an early kill costs little
+        state_s = 1.0
+        next_state = time.monotonic() + state_s
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
@@ -239,9 +248,12 @@ class EdgeService:
                 if self._recorder.write(time.time()):
                     await self._tidy_recordings()
             if now >= next_state:
-                next_state = now + STATE_S
+                state_s = min(2 * state_s, STATE_S)
+                next_state = now + state_s
                 self._save_state()
-                self._ledger.save()
+                # what the ledger says has come is on the disk before
+                self._recorder.write(time.time())
+                self._save_ledger()
                 self._ledger.trim(time.time())
 
     def _take(self, brought: _Brought) -> None:
@@ -395,6 +407,9 @@ class EdgeService:
                 now = max(reached, default=alarm.changed)
                 ended = self._pipeline.alarms.end(now, asset=alarm.asset, rule=alarm.rule)
                 self._unwritten.extend([ended] if ended is not None else [])
+
+    def _save_ledger(self) -> None:
+        self._ledger.save({index: time for each in self._opcua for index, time in each.owed.items()})
 
     def _save_state(self) -> None:
         try:

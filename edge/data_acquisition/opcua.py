@@ -81,6 +81,8 @@ class OpcuaAcquisition:
         self._nodes: dict[int, ua.NodeId] = {}
         # by signal the newest sample of before this connection, and the first of it [ns UTC]
         self._since: Mapping[int, int] = {}
+        # the same until it has been read back: a connection may be lost, or the edge killed, before that
+        self.owed: Mapping[int, int] = {}
         self._first: dict[int, int] = {}
 
     async def run(self) -> None:
@@ -88,7 +90,8 @@ class OpcuaAcquisition:
         while True:
             try:
                 async with connected(self._source, self._credentials) as client:
-                    self._since, self._first = self._past.newest() if self._past else {}, {}
+                    self.owed = {**(self._past.newest() if self._past else {}), **self.owed}
+                    self._since, self._first = self.owed, {}
                     lost = await self._subscribe(client)
                     waits = back_off()
                     reading = asyncio.create_task(self._read_back(client))
@@ -124,8 +127,12 @@ class OpcuaAcquisition:
             async for batch in read_back(client, self._monitoring.limits, wanted, since, until, self._types):
                 count += len(batch)
                 self._past.recovered(batch)
-        except CONNECTION_ERRORS as error:
+        except ua.UaStatusCodeError as error:
             self._monitoring.note(f"what came in between cannot be read back: {describe(error)}")
+        except CONNECTION_ERRORS:
+            # the next connection asks again
+            return
+        self.owed = {}
         if count:
             self._account.recovered(count)
             logger.info("source '%s': %d samples were read back from the server's history", self._name, count)

@@ -180,7 +180,9 @@ class Stand:
         self.server = self.machines
         if self._foreign:
             self.server = await self._program(shlex.split(self._foreign.format(port=self.server_port)), near, "server")
-        await wait_for("the server", lambda: _listens(self.server_port))
+        await wait_for("the server", lambda: not self.server.runs or _listens(self.server_port), explain=self.server.tail)
+        if not self.server.runs:
+            raise DrillError(f"the server has ended by itself:\n{self.server.tail()}")
         watching = asyncio.create_task(self._watch())
         self._stack.callback(watching.cancel)
         self.edge = await self._program([python, "-m", "edge", "run", "--plant", plant], self.environ, "edge")

@@ -10,7 +10,7 @@ const space = server.engine.addressSpace;
 const namespace = space.registerNamespace("urn:kullager:simulator");
 const nodes = NAMES.map((name) => {
   const node = namespace.addVariable({
-    componentOf: space.rootFolder.objects,
+    organizedBy: space.rootFolder.objects,
     nodeId: `s=pump-101.${name}`,
     browseName: name,
     dataType: DataType.Double,

@@ -101,12 +101,14 @@ def test_an_absence_of_the_edge_is_a_gap_of_all_signals(plant: Plant, tmp_path: 
     running = Running(path, plant)
     with running.ledger:
         running.seconds(20, "speed", "flow", "pressure", "recipe")
+        running.ledger.save()
     again = Running(path, plant)
     again.now = 500.0
     with again.ledger as ledger:
         assert ledger.newest[plant.signal_index["pump", "flow"]] == T0 + 20 * SECOND
         again.seconds(1, "speed", "flow", "pressure", "recipe")
         assert of(ledger.gaps(), "flow") == [(20.0, 501.0, NOT_RUNNING)]
+        ledger.save()
         # a quick restart is none
     quick = Running(path, plant)
     quick.now = 503.0
