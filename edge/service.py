@@ -395,7 +395,8 @@ class EdgeService:
         try:
             if (state := self._journal.load_state()) is not None:
                 anew = self._pipeline.restore(state, reached)
-                self._clock.resume(max(reached))
+                if reached:
+                    self._clock.resume(max(reached))
                 logger.info("going on where the last run ended%s", f"; {', '.join(anew)} begin anew" if anew else "")
                 # what is written from now on is of these groups
                 self._save_state()

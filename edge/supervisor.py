@@ -34,25 +34,38 @@ class Supervisor:
     async def run(self, stop: asyncio.Event) -> None:
         """Serve. Raises `JournalError` where the journal cannot be opened."""
         stopped = asyncio.create_task(stop.wait())
+        over = asyncio.Event()
+        serving = asyncio.create_task(self._service.run(over))
+        while True:
+            changed = asyncio.create_task(self._changed())
+            await asyncio.wait((serving, changed, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if serving.done() or stop.is_set():
+                break
+            if (successor := await self._successor(changed.result())) is None:
+                continue
+            self._service.is_relieved = True
+            over.set()
+            await serving
+            logger.info("%s has changed, and is in use", self._path)
+            self._service, over = successor, asyncio.Event()
+            serving = asyncio.create_task(successor.run(over))
+        for task in (changed, stopped):
+            task.cancel()
+        over.set()
+        await serving
+
+    async def _successor(self, plant: Plant) -> EdgeService | None:
+        """A service of the changed plant with its sources connected; None where there can be none."""
         try:
-            while not stop.is_set():
-                over = asyncio.Event()
-                serving = asyncio.create_task(self._service.run(over))
-                changed = asyncio.create_task(self._changed())
-                await asyncio.wait((serving, changed, stopped), return_when=asyncio.FIRST_COMPLETED)
-                successor = None
-                if changed.done() and not serving.done():
-                    successor = await asyncio.to_thread(EdgeService, changed.result(), self._home, self._environ)
-                    await successor.warm_up(WARM_UP_S)
-                    self._service.is_relieved = True
-                changed.cancel()
-                over.set()
-                await serving
-                if successor is not None:
-                    logger.info("%s has changed, and is in use", self._path)
-                    self._service = successor
-        finally:
-            stopped.cancel()
+            # models are loaded and tried, which takes a while
+            successor = await asyncio.to_thread(EdgeService, plant, self._home, self._environ)
+        except Exception as error:
+            # whatever it is: what serves the plant now goes on
+            self._service.plant_problem = f"the changed plant file is not in use: {error}"
+            logger.exception("the plant file has been changed and cannot be used; all goes on as before")
+            return None
+        await successor.warm_up(WARM_UP_S)
+        return successor
 
     async def _changed(self) -> Plant:
         """Waits for a plant file with another content that can be used."""
