@@ -46,6 +46,7 @@ dashboard:
 bench:
 	@$(SETUP) dev
 	$(BIN)/python -m tests.bench.tick
+	$(BIN)/python -m tests.bench.decoding
 	$(BIN)/python -m tests.bench.generator
 	$(BIN)/python -m tests.bench.training
 	$(BIN)/python -m models benchmark skab ../shared/data/skab

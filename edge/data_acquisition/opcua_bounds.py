@@ -8,16 +8,20 @@ doing it again does nothing. It is pinned to this version of asyncua, and a test
 
 import functools
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from typing import Any, Final
 
 from asyncua import ua
 from asyncua.ua import ua_binary
+
+from edge.data_acquisition.opcua_items import ITEM_BYTES, decoder
 
 MOST_NESTED: Final = 128
 # of a Null there is nothing in the message, so an array of them may have so many
 MOST_NULLS: Final = 1000
 # of values within values, and elements that are more than a number, of one message: asyncua takes 4 to 20 us for each
 MOST_WITHIN: Final = 2000
+SMALL_BYTES: Final = 64 << 10
 
 
 _DEAR: Final = (
@@ -26,7 +30,6 @@ _DEAR: Final = (
     ua.VariantType.QualifiedName,
     ua.VariantType.LocalizedText,
     ua.VariantType.ExtensionObject,
-    ua.VariantType.DataValue,
     ua.VariantType.DiagnosticInfo,
 )
 
@@ -53,6 +56,8 @@ def bound() -> None:
         decode = original_array(vtype)
         least = 0 if vtype is ua.VariantType.Null else 1
         is_dear = vtype in _DEAR
+        if vtype is ua.VariantType.DataValue:
+            decode = decoder(_any_variant, _spend, with_handle=False)
 
         def bounded(data: Any) -> list[Any] | None:
             length = _check(data, least)
@@ -65,11 +70,18 @@ def bound() -> None:
 
     original_list = ua_binary._create_list_deserializer
 
+    @functools.cache
     def of_structures(uatype: Any) -> Callable[[Any], list[Any]]:
-        decode = original_list(uatype)
+        decode, least, is_dear = original_list(uatype), 1, False
+        if uatype is ua.MonitoredItemNotification:
+            decode, least = decoder(_any_variant, _spend, with_handle=True), ITEM_BYTES
+        else:
+            is_dear = is_dataclass(uatype) and uatype is not ua.StatusCode
 
         def bounded(data: Any) -> list[Any]:
-            _check(data, 1)
+            length = _check(data, least)
+            if is_dear:
+                _spend(data, length)
             found: list[Any] = decode(data)
             return found
 
@@ -86,6 +98,11 @@ def bound() -> None:
         ua_binary._create_dataclass_deserializer,
     ):
         made.cache_clear()
+
+
+def _any_variant(data: Any) -> Any:
+    # looked up anew: it is the bounded one
+    return ua_binary.variant_from_binary(data)
 
 
 def _check(data: Any, least: int) -> int:
@@ -107,8 +124,9 @@ def _spend(data: Any, number: int) -> None:
     if content is not _message:
         _message, _within = content, 0
     _within += number
-    if _within > MOST_WITHIN:
-        raise TooMuch(f"a message has more than {MOST_WITHIN} structures, identifiers or values within values")
+    most = MOST_WITHIN * (1 + len(content or b"") // SMALL_BYTES)
+    if _within > most:
+        raise TooMuch(f"a message has more than {most} structures, identifiers or values within values")
 
 
 def _nested(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -48,6 +48,77 @@ BOMBS = {
 }
 
 
+SCALARS = {
+    ua.VariantType.Boolean: st.booleans(),
+    ua.VariantType.SByte: st.integers(-128, 127),
+    ua.VariantType.Byte: st.integers(0, 255),
+    ua.VariantType.Int16: st.integers(-(2**15), 2**15 - 1),
+    ua.VariantType.UInt16: st.integers(0, 2**16 - 1),
+    ua.VariantType.Int32: st.integers(-(2**31), 2**31 - 1),
+    ua.VariantType.UInt32: st.integers(0, 2**32 - 1),
+    ua.VariantType.Int64: st.integers(-(2**63), 2**63 - 1),
+    ua.VariantType.UInt64: st.integers(0, 2**64 - 1),
+    ua.VariantType.Float: st.floats(width=32, allow_nan=False),
+    ua.VariantType.Double: st.floats(allow_nan=False),
+    ua.VariantType.String: st.one_of(st.none(), st.text(max_size=20)),
+    ua.VariantType.DateTime: st.datetimes(datetime(1700, 1, 1), datetime(9000, 1, 1)).map(
+        lambda each: each.replace(tzinfo=UTC)
+    ),
+    ua.VariantType.ByteString: st.one_of(st.none(), st.binary(max_size=20)),
+    ua.VariantType.NodeId: st.integers(0, 1000).map(lambda number: ua.NodeId(number, 2)),
+    ua.VariantType.QualifiedName: st.text(max_size=9).map(lambda name: ua.QualifiedName(name, 1)),
+    ua.VariantType.LocalizedText: st.text(max_size=9).map(ua.LocalizedText),
+    ua.VariantType.StatusCode: st.sampled_from([0, 0x80310000]).map(ua.StatusCode),
+    ua.VariantType.Guid: st.uuids(),
+}
+VARIANTS = st.one_of(
+    st.just(ua.Variant()),
+    *(values.map(lambda value, kind=kind: ua.Variant(value, kind)) for kind, values in SCALARS.items()),
+    st.lists(st.floats(allow_nan=False), max_size=5).map(lambda values: ua.Variant(values, ua.VariantType.Double)),
+)
+MOMENTS = st.one_of(st.none(), SCALARS[ua.VariantType.DateTime])
+PICOSECONDS = st.one_of(st.none(), SCALARS[ua.VariantType.UInt16])
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), variants=st.lists(VARIANTS, max_size=6))
+def test_items_are_read_as_asyncua_reads_them(data: st.DataObject, variants: list[ua.Variant]) -> None:
+    """Over all kinds of Variants, masks and status codes; and so is what follows them."""
+    items = []
+    for number, variant in enumerate(variants):
+        value = ua.DataValue(
+            variant,
+            StatusCode=data.draw(st.one_of(st.none(), SCALARS[ua.VariantType.StatusCode])),
+            SourceTimestamp=data.draw(MOMENTS),
+            ServerTimestamp=data.draw(MOMENTS),
+            SourcePicoseconds=data.draw(PICOSECONDS),
+            ServerPicoseconds=data.draw(PICOSECONDS),
+        )
+        items.append(ua_binary.struct_to_binary(ua.MonitoredItemNotification(number, value)))
+    content = struct.pack("<i", len(items)) + b"".join(items) + b"behind"
+    read = [ua_binary.from_binary(ua.MonitoredItemNotification, each) for each in _apart(items)]
+    buffer = Buffer(content)
+    mine = ua_binary._create_list_deserializer(ua.MonitoredItemNotification)(buffer)
+    assert [(each.ClientHandle, each.Value) for each in mine] == [(each.ClientHandle, each.Value) for each in read]
+    assert [each.Value.Encoding for each in mine] == [each.Value.Encoding for each in read]
+    assert buffer.read(6) == b"behind"
+    values = struct.pack("<i", len(items)) + b"".join(item[4:] for item in items) + b"behind"
+    buffer = Buffer(values)
+    decode = ua_binary._create_uatype_array_deserializer(ua.VariantType.DataValue)
+    assert decode(buffer) == [each.Value for each in read]
+    assert buffer.read(6) == b"behind"
+    assert decode(Buffer(b"\xff" * 4)) is None
+    # and cut off anywhere it is refused
+    if items:
+        short = Buffer(content[: data.draw(st.integers(0, len(content) - 7))])
+        with pytest.raises(ua.UaError):
+            ua_binary._create_list_deserializer(ua.MonitoredItemNotification)(short)
+
+
+def _apart(items: list[bytes]) -> list[Buffer]:
+    return [Buffer(item) for item in items]
+
+
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_before_it_goes_off(name: str) -> None:
     tracemalloc.start()
