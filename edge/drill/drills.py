@@ -215,14 +215,21 @@ async def _failing_writes(stand: Stand, outcome: Outcome) -> None:
         _, hard = resource.prlimit(stand.edge.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(stand.edge.pid, resource.RLIMIT_FSIZE, (0, hard))
         await asyncio.sleep(12.0)
-        status = await stand.ask("/readyz")
+        said = await _said_without_a_disk(stand)
         resource.prlimit(stand.edge.pid, resource.RLIMIT_FSIZE, (hard, hard))
     # the recorder says how much it could not write; results wait in memory
     outcome.allowed = 16, 16
-    outcome.told += [line for line in status.splitlines() if "journal" in line]
+    outcome.told = [*said, *outcome.told]
     outcome.remark = "no write to any file succeeds for 12 s: raw samples of that time are not recorded, results wait"
     if not stand.edge.runs:
         outcome.problem = "the edge ended"
+
+
+async def _said_without_a_disk(stand: Stand) -> list[str]:
+    """What is told while no log can be written: by `/readyz` and in the status."""
+    journal = [line for line in (await stand.ask("/readyz")).splitlines() if "journal" in line]
+    recording = (stand.status.get("recording") or {}).get("problem")
+    return journal + ([recording] if recording else [])
 
 
 async def _full_disk(stand: Stand, outcome: Outcome) -> None:
@@ -231,10 +238,10 @@ async def _full_disk(stand: Stand, outcome: Outcome) -> None:
         free = shutil.disk_usage(stand.home).free
         _fill(ballast, free)
         await asyncio.sleep(12.0)
-        status = await stand.ask("/readyz")
+        said = await _said_without_a_disk(stand)
         ballast.unlink()
     outcome.allowed = 16, 16
-    outcome.told += [line for line in status.splitlines() if "journal" in line]
+    outcome.told = [*said, *outcome.told]
     outcome.remark = "the disk has no byte left for 12 s: raw samples of that time are not recorded, results wait"
     if not stand.edge.runs:
         outcome.problem = "the edge ended"

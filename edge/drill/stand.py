@@ -114,7 +114,7 @@ class Stand:
         self.server_port, self.broker_port, self._metrics_port, self._unused_port = ports
         self.results: dict[tuple[str, int], bytes] = {}
         self.twice = 0
-        self._status: dict[str, Any] = {}
+        self.status: dict[str, Any] = {}
 
     @property
     def is_simulator(self) -> bool:
@@ -209,7 +209,7 @@ class Stand:
                             key = body["journal"], body["seq"]
                             self.twice += self.results.setdefault(key, payload) != payload
                         elif topic == topics.edge_status(self.plant.edge.id):
-                            self._status = body
+                            self.status = body
                     case Connected():
                         pass
 

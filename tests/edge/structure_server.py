@@ -51,4 +51,5 @@ async def main(url: str) -> None:
             await node.write_value(ua.Variant(value, ua.VariantType.ExtensionObject))
 
 
-asyncio.run(main(sys.argv[1]))
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
