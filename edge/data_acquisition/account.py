@@ -1,5 +1,6 @@
 """What one source brought and what became of it: its state, its counts, and the judgement of its clock."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,8 @@ from edge.contracts.sample_account import Fate, SampleAccount
 from edge.contracts.sample_batch import SampleBatch, WaveformBlock
 from edge.contracts.status import SourceState, SourceStatus
 from edge.formats.json_message import format_time
+
+logger = logging.getLogger(__name__)
 
 NS: Final = 1_000_000_000
 # a clock of kind "wall" that is further off than this is not believed
@@ -136,6 +139,7 @@ class SourceAccount:
         if not far_off.any():
             if self._clock_problem is not None:
                 self._clock_problem, self.changed = None, True
+                logger.info("source '%s': its times can be believed again", self.name)
             return batch
         self._rejected["clock-replaced"] += int(far_off.sum())
         if self._clock_problem is None:
@@ -144,6 +148,7 @@ class SourceAccount:
                 f"the clock of source '{self.name}' says {format_time(example)}, it is {format_time(received)}: "
                 "the time of reception is used instead"
             )
+            logger.warning("%s", self._clock_problem)
             self.changed = True
         time = np.where(far_off, received, batch.time)
         return SampleBatch(signal=batch.signal, time=time, value=batch.value, quality=batch.quality)
