@@ -71,6 +71,8 @@ class Ledger:
         # the number of the gap that is open, or 0
         self._open = np.zeros(len(rows), np.int64)
         self._begun: float | None = None
+        # samples that came after newer ones of their signal
+        self.out_of_order = 0
         self.problem: str | None = None
 
     def __enter__(self) -> Self:
@@ -120,6 +122,7 @@ class Ledger:
         if self._open[signal].any():
             for index in np.unique(signal[self._open[signal] > 0]).tolist():
                 self._end(index, int(batch.time[signal == index].min()))
+        self.out_of_order += int((batch.time < self._newest[signal]).sum())
         np.maximum.at(self._newest, signal, batch.time)
         self._heard[signal] = now
 

@@ -362,6 +362,7 @@ class EdgeService:
             settled=account.settled.copy(),
             waiting=waiting,
             difference=account.difference(waiting),
+            out_of_order=self._ledger.out_of_order,
         )
 
     def _model_status(self) -> dict[str, ModelStatus]:

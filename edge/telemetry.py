@@ -31,12 +31,16 @@ HANGS_S: Final = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountShown:
-    """Of each signal (n,) what came, what became of it (n_fates, n), what waits, and the difference, all at one moment."""
+    """Of each signal (n,) what came, what became of it (n_fates, n), what waits, and the difference, all at one moment.
+
+    out_of_order: of all signals the samples that came after newer ones
+    """
 
     received: NDArray[np.int64]
     settled: NDArray[np.int64]
     waiting: NDArray[np.int64]
     difference: NDArray[np.int64]
+    out_of_order: int = 0
 
 
 class Telemetry:
@@ -193,6 +197,9 @@ def _account(names: SignalNames, account: AccountShown) -> Iterator[Metric]:
             if number:
                 settled.add_metric([*name, fate], number)
     yield from (received, settled, waiting)
+    yield CounterMetricFamily(
+        "kullager_out_of_order_samples", "Samples that came after newer ones of their signal", account.out_of_order
+    )
     yield GaugeMetricFamily(
         "kullager_unaccounted_samples",
         "Samples of which nobody knows what became: received less settled less waiting",

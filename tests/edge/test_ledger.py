@@ -240,3 +240,10 @@ async def test_what_a_server_kept_is_read_back_once(
     )
     assert not set(past.live) & set(past.back)
     assert len(past.back) == len(set(past.back)) == (2499 if keeps else 0)
+
+
+def test_what_comes_after_newer_samples_of_its_signal_is_counted(plant: Plant, tmp_path: Path) -> None:
+    with Ledger(tmp_path / "gaps.sqlite", plant, lambda _source: None) as ledger:
+        for times in ([3, 3], [2, 4], [4, 4], [5, 1]):
+            ledger.saw(SampleBatch.of([0, 1], [T0 + each * SECOND for each in times], [1.0, 1.0]), 0.0)
+        assert ledger.out_of_order == 2

@@ -38,6 +38,7 @@ ACCOUNT = AccountShown(
     settled=np.array([[7, 7], [1, 0], [0, 0], [0, 0], [0, 0], [0, 0], [0, 0]]),
     waiting=np.array([1, 0]),
     difference=np.array([1, 0]),
+    out_of_order=4,
 )
 COUNTS = {"pump-101": {"normal": 100, "stale": 3}}
 
@@ -73,6 +74,7 @@ def test_metrics_tell_the_last_status(served: tuple[Telemetry, Clock, str]) -> N
     assert told["kullager_signal_settled_samples_total", flow[0], ("fate", "withheld"), flow[1]] == 1
     assert told["kullager_signal_waiting_samples", *flow] == 1
     assert told["kullager_unaccounted_samples",] == 1
+    assert told["kullager_out_of_order_samples_total",] == 4
     assert told["process_resident_memory_bytes",] > 1e6
     assert all(family.documentation for family in families)
 
