@@ -67,10 +67,39 @@ class RecordingSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpcuaOutput:
+    """The edge's own OPC UA server, at `url`, for SCADA: results as nodes. Methods change nothing until `commands` is true.
+
+    user: whoever connects needs this name and its password; empty: everyone may read
+    """
+
+    __pydantic_config__ = _STRICT
+    url: Annotated[str, Field(pattern=r"^opc\.tcp://[^/\s]+:[0-9]{1,5}(/.*)?$")]
+    security: Annotated[tuple[Security, ...], Field(min_length=1)] = ("None",)
+    user: str = ""
+    commands: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparkplugOutput:
+    """Results as metrics of Sparkplug B devices on the broker of `source`. Commands are not listened to until `commands` is true.
+
+    node: the edge node's name; None: that of the edge
+    """
+
+    __pydantic_config__ = _STRICT
+    source: Identifier
+    group: Annotated[str, Field(pattern=r"^[^/+#]+$")]
+    node: Annotated[str, Field(pattern=r"^[^/+#]+$")] | None = None
+    commands: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeSettings:
     """`results` names the MQTT source whose broker takes the results; with one MQTT source it may be left out.
 
     metrics: host and port at which the edge answers /metrics, /healthz and /readyz; empty: nowhere
+    opcua, sparkplug: the ways back into the plant; None: off
     """
 
     __pydantic_config__ = _STRICT
@@ -78,6 +107,8 @@ class EdgeSettings:
     results: Identifier | None = None
     metrics: Annotated[str, Field(pattern=r"^(|\S+:[0-9]{1,5})$")] = ""
     recording: RecordingSettings = RecordingSettings()
+    opcua: OpcuaOutput | None = None
+    sparkplug: SparkplugOutput | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,6 +168,11 @@ def _references(plant: Plant) -> list[str]:
         faults.append(f"edge.results: is missing; which broker takes the results? possible: {', '.join(brokers)}")
     elif plant.edge.results is not None and plant.edge.results not in brokers:
         faults.append(f"edge.results: '{plant.edge.results}' is no source of kind 'mqtt'; possible: {', '.join(brokers)}")
+    if plant.edge.sparkplug is not None and isinstance(
+        plant.sources.get(plant.edge.sparkplug.source, OpcuaSource), OpcuaSource
+    ):
+        possible = ", ".join(name for name, source in plant.sources.items() if not isinstance(source, OpcuaSource))
+        faults.append(f"edge.sparkplug.source: '{plant.edge.sparkplug.source}' is no broker of this file; possible: {possible}")
     for name, source in plant.sources.items():
         faults += _address_faults(f"sources.{name}.url", source)
     for asset_id, asset in plant.assets.items():
