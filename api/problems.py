@@ -69,6 +69,9 @@ def document(schema: dict[str, Any]) -> None:
         components.pop(unused, None)
     for item in schema["paths"].values():
         for operation in item.values():
+            if "400" in operation["responses"]:
+                # it says itself what a wrong request is answered with
+                operation["responses"].pop("422", None)
             if JSON in operation["responses"].get("422", {}).get("content", {}):
                 operation["responses"] |= {str(k): v for k, v in answers(_422="what is wrong, field by field").items()}
 

@@ -1,4 +1,4 @@
-"""`python -m models train | wrap | labels | evaluate | compare | benchmark`.
+"""`python -m models train | wrap | labels | evaluate | compare | keygen | sign | benchmark`.
 
 Each verb imports what it needs itself: scikit-learn and pandas take seconds, and --help or a mistyped option should not.
 """
@@ -208,6 +208,20 @@ def _compare(options: argparse.Namespace) -> None:
     print(table(compare(plant, options.asset, models, recording, options.label_column, watch=_progress)))
 
 
+def _keygen(options: argparse.Namespace) -> None:
+    from models.signing import make_keys
+
+    public = make_keys(options.private)
+    print(f"private key   {options.private}: stays with you; whoever has it can put models in service")
+    print(f"public key    {public}: goes to KULLAGER_HOME/edge/model-keys/ of each edge that is to trust it")
+
+
+def _sign(options: argparse.Namespace) -> None:
+    from models.signing import sign
+
+    print(f"signature     {sign(options.model, options.key)}")
+
+
 def _benchmark(options: argparse.Namespace) -> None:
     """Each protocol has a module of its own, and prints one table."""
     from threadpoolctl import threadpool_limits
@@ -283,6 +297,8 @@ VERBS: Final = {
     "labels": _labels,
     "evaluate": _evaluate,
     "compare": _compare,
+    "keygen": _keygen,
+    "sign": _sign,
     "benchmark": _benchmark,
 }
 

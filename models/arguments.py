@@ -104,6 +104,13 @@ def parser() -> argparse.ArgumentParser:
     _add_zone(one)
     one.add_argument("--label-column", metavar="COLUMN", help="1 where a row is anomalous, 0 where not, where that is known")
 
+    one = verbs.add_parser("keygen", help="a pair of keys to sign models with")
+    one.add_argument("private", type=Path, metavar="PRIVATE", help="where the private key goes, such as pilot-team.key")
+
+    one = verbs.add_parser("sign", help="sign a model file, so that an edge knows who made it")
+    one.add_argument("model", type=Path, metavar="MODEL", help="model file (.onnx); its signature goes beside it (.sig)")
+    one.add_argument("--key", type=Path, required=True, metavar="PRIVATE", help="private key (PEM, Ed25519)")
+
     one = verbs.add_parser("benchmark", help="run a published protocol on recorded data")
     one.add_argument("protocol", choices=["skab", "hydraulic", "cmapss", "cwru", "pronostia"])
     one.add_argument("folder", type=Path, metavar="FOLDER", help="the data set, as it is published")

@@ -11,17 +11,18 @@ import math
 import secrets
 import time
 from asyncio import Event as Flag
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from edge.contracts.errors import MessageError
 from edge.contracts.plant import OpcuaSource, Plant
 from edge.contracts.plant_file import source_password
+from edge.edge_node_connection import EdgeNodeConnection
 from edge.formats.sparkplug import Message as SparkplugMessage
 from edge.formats.sparkplug import Session, State
 from edge.formats.sparkplug_payload import HIGH, LOW, QUALITY, UNIT, DataType, Metric, Property, QualityCode, quality
-from edge.mqtt_connection import Connected, Lost, Message, MqttConnection, Published
+from edge.mqtt_connection import Connected, Lost, Message, Published
 from simulator.site import Row, Site
 
 logger = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class SparkplugPublisher:
         self._in_flight: set[int] = set()
         self._losses = 0
         self._progress = Flag()
-        self._connection = _EdgeNodeConnection(
+        self._connection = EdgeNodeConnection(
             url=source.url,
             client_id=f"kullager-sparkplug-{secrets.token_hex(4)}",
             subscriptions=(self._session.command_topic,),
@@ -251,26 +252,3 @@ class SparkplugPublisher:
         if wanted and self._session.state is State.BORN:
             logger.info("%s: a host asks for rebirth", topic)
             self._give_birth()
-
-
-class _EdgeNodeConnection(MqttConnection):
-    """A connection that leaves another will with each CONNECT: an NDEATH that has the number of the births to follow."""
-
-    def __init__(self, *, next_will: Callable[[], tuple[str, bytes]], **settings: Any) -> None:
-        super().__init__(**settings)
-        self._next_will = next_will
-        self._will_is_spent = True
-        self._last_will = ("", b"")
-
-    def _new_client(self) -> Any:
-        client = super()._new_client()
-        # one that never reached a broker is still good: numbers go on by one for each CONNECT
-        if self._will_is_spent:
-            self._last_will, self._will_is_spent = self._next_will(), False
-        topic, payload = self._last_will
-        client.will_set(topic, payload, qos=1, retain=False)
-        client.on_socket_open = self._socket_opened
-        return client
-
-    def _socket_opened(self, *_: object) -> None:
-        self._will_is_spent = True

@@ -237,6 +237,26 @@ class Session:
             raise MessageError("unknown-topic", f"{topic}: commands to this edge node come on {self.command_topic}")
         return any(metric.name == REBIRTH and metric.value is True for metric in decode_payload(data, topic).metrics)
 
+    def written(self, topic: str, data: bytes) -> tuple[str, tuple[Metric, ...]]:
+        """The device that a command writes to and what it writes, by name; raises `MessageError` where it cannot be read.
+
+        A host that goes by the letter (6.4.6) leaves the name to the alias, others write the name.
+        """
+        said = Topic.parse(topic)
+        if (said.group, said.kind, said.node) != (self.group, Kind.DCMD, self.node):
+            raise MessageError("unknown-topic", f"{topic}: is no command to a device of {self.group}/{self.node}")
+        device = said.device or ""
+        if device not in self._born:
+            raise MessageError("no-birth", f"{topic}: {device} is no device; born are: {', '.join(self.devices) or 'none'}")
+        names = {self._aliases[device, name]: name for name in self._born[device]}
+        metrics = tuple(
+            replace(metric, name=names.get(-1 if metric.alias is None else metric.alias)) if metric.name is None else metric
+            for metric in decode_payload(data, topic).metrics
+        )
+        if unknown := [metric.name or metric.alias for metric in metrics if metric.name not in self._born[device]]:
+            raise MessageError("unknown-metric", f"{topic}: '{str(unknown[0])[:80]}' is in no birth of {device}")
+        return device, metrics
+
     def _step(self, event: Event) -> None:
         following = _NEXT.get((self.state, event))
         if following is None:

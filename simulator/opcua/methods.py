@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from asyncua import ua
 
-from simulator.opcua.address_space import AddressSpace, good
+from edge.formats.opcua_nodes import AddressSpace, good
 from simulator.site import CommandRefused, Site
 
 logger = logging.getLogger(__name__)

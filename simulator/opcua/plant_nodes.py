@@ -12,8 +12,8 @@ from asyncua import ua
 
 from edge.contracts.errors import KullagerError
 from edge.contracts.plant import Plant, SignalEntry, Waveform
-from edge.formats.units import NAMESPACE, UNITS
-from simulator.opcua.address_space import (
+from edge.formats.opcua_machinery import DEVICES_URI, MACHINERY_URI, STATE_SIGNAL, ItemState, Machinery
+from edge.formats.opcua_nodes import (
     BASE_DATA_VARIABLE,
     GENERATES_EVENT,
     HAS_NOTIFIER,
@@ -23,7 +23,7 @@ from simulator.opcua.address_space import (
     NodeTaken,
     good,
 )
-from simulator.opcua.machinery import DEVICES_URI, MACHINERY_URI, STATE_SIGNAL, ItemState, Machinery
+from edge.formats.units import NAMESPACE, UNITS
 from simulator.opcua.methods import add_fault_methods, add_job_method
 from simulator.site import Range, Site
 
@@ -60,7 +60,7 @@ async def build(
     texts = [str(row.signal.node) for row in entries] + [str(waveform.node) for _, _, waveform in waveforms]
     uris = dict.fromkeys([*map(_uri, texts), DEVICES_URI, MACHINERY_URI])
     indices = {uri: await register_namespace(uri) for uri in uris}
-    nodes = PlantNodes(Machinery(space, indices[DEVICES_URI], indices[MACHINERY_URI]))
+    nodes = PlantNodes(Machinery(space, indices[DEVICES_URI], indices[MACHINERY_URI], "urn:kullager:simulator"))
     for entry in entries:
         node = _node_id(str(entry.signal.node), indices, f"assets.{entry.asset}.signals.{entry.name}.node")
         owner = _add_asset(plant, entry.asset, node.NamespaceIndex, space, nodes)

@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from edge.contracts.errors import KullagerError
 from edge.contracts.plant import OpcuaSource, Plant
 from edge.contracts.plant_file import source_password
+from edge.formats.opcua_machinery import STATE_SIGNAL, STATES
+from edge.formats.opcua_nodes import AddressSpace
 from simulator.chaos import ChaosKind, Disturbance, Disturbances
-from simulator.opcua.address_space import AddressSpace
 from simulator.opcua.disturbed_transport import POLL_S, Connections, DisturbedTransport
 from simulator.opcua.events import raise_alarm
 from simulator.opcua.history import EPOCH, MOST_PER_ANSWER, History
-from simulator.opcua.machinery import STATE_SIGNAL, STATES
 from simulator.opcua.plant_nodes import build
 from simulator.opcua.security import GuardedServer, certificate_folder, identity
 from simulator.site import Row, Site

@@ -5,7 +5,7 @@ all children of the parent for each of them: a plant of 8,000 signals takes them
 Node classes and attributes after OPC UA part 3 (address space model).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from asyncua import Server, ua
@@ -43,20 +43,20 @@ def good(value: Any, kind: ua.VariantType, *, is_array: bool = False) -> ua.Data
     return ua.DataValue(ua.Variant(value, kind, is_array=is_array), StatusCode=ua.StatusCode(ua.StatusCodes.Good))
 
 
-def _number(value: int, kind: ua.VariantType) -> ua.DataValue:
-    return ua.DataValue(ua.Variant(value, kind))
+def _of(value: Any, kind: ua.VariantType) -> AttributeValue:
+    return AttributeValue(ua.DataValue(ua.Variant(value, kind)))
 
 
 # one object for all nodes, where all nodes say the same: nobody may write these attributes, and no one changes them
-_CLASSES: Final = {kind: _number(kind.value, ua.VariantType.Int32) for kind in ua.NodeClass}
-_FALSE: Final = ua.DataValue(ua.Variant(False, ua.VariantType.Boolean))
-_TRUE: Final = ua.DataValue(ua.Variant(True, ua.VariantType.Boolean))
-_BYTES: Final = {number: _number(number, ua.VariantType.Byte) for number in (0, 1, 5)}
-_NO_WRITE_MASK: Final = _number(0, ua.VariantType.UInt32)
-_SCALAR: Final = _number(ua.ValueRank.Scalar.value, ua.VariantType.Int32)
-_VECTOR: Final = _number(ua.ValueRank.OneDimension.value, ua.VariantType.Int32)
-_NO_DIMENSIONS: Final = ua.DataValue(ua.Variant([], ua.VariantType.UInt32, is_array=True))
-_ANY_INTERVAL: Final = ua.DataValue(ua.Variant(0.0, ua.VariantType.Double))
+_CLASSES: Final = {kind: _of(kind.value, ua.VariantType.Int32) for kind in ua.NodeClass}
+_FALSE: Final = _of(False, ua.VariantType.Boolean)
+_TRUE: Final = _of(True, ua.VariantType.Boolean)
+_BYTES: Final = {number: _of(number, ua.VariantType.Byte) for number in (0, 1, 5)}
+_NO_WRITE_MASK: Final = _of(0, ua.VariantType.UInt32)
+_SCALAR: Final = _of(ua.ValueRank.Scalar.value, ua.VariantType.Int32)
+_VECTOR: Final = _of(ua.ValueRank.OneDimension.value, ua.VariantType.Int32)
+_NO_DIMENSIONS: Final = AttributeValue(ua.DataValue(ua.Variant([], ua.VariantType.UInt32, is_array=True)))
+_ANY_INTERVAL: Final = _of(0.0, ua.VariantType.Double)
 _READ: Final = 1 << ua.AccessLevel.CurrentRead.value
 _READ_HISTORY: Final = _READ | 1 << ua.AccessLevel.HistoryRead.value
 
@@ -66,7 +66,7 @@ class AddressSpace:
 
     def __init__(self, server: Server) -> None:
         self._nodes = server.iserver.aspace
-        self._data_types: dict[ua.NodeId, ua.DataValue] = {}
+        self._data_types: dict[ua.NodeId, AttributeValue] = {}
 
     def add_object(
         self,
@@ -89,6 +89,18 @@ class AddressSpace:
         attributes = {ua.AttributeIds.IsAbstract: _TRUE if abstract else _FALSE}
         return self._add(node, ua.NodeClass.ObjectType, name, parent, HAS_SUBTYPE, NOTHING, None, attributes)
 
+    def add_enumeration(
+        self, node: ua.NodeId, name: ua.QualifiedName, texts_node: ua.NodeId, texts: Sequence[str]
+    ) -> ua.NodeId:
+        """A data type whose values are named: the first text is of 0. They stand in its property EnumStrings."""
+        attributes = {ua.AttributeIds.IsAbstract: _FALSE}
+        parent = ua.NodeId(ua.ObjectIds.Enumeration)
+        self._add(node, ua.NodeClass.DataType, name, parent, HAS_SUBTYPE, NOTHING, None, attributes)
+        strings = good([ua.LocalizedText(text) for text in texts], ua.VariantType.LocalizedText, is_array=True)
+        kind, name = ua.NodeId(ua.ObjectIds.LocalizedText), ua.QualifiedName("EnumStrings", 0)
+        self.add_variable(texts_node, name, node, kind, reference=HAS_PROPERTY, kind=PROPERTY, value=strings, points=len(texts))
+        return node
+
     def add_variable(
         self,
         node: ua.NodeId,
@@ -105,13 +117,13 @@ class AddressSpace:
     ) -> ua.NodeId:
         """A variable that clients may read; with `points` a vector of so many values; with `historized` its past, too."""
         if data_type not in self._data_types:
-            self._data_types[data_type] = ua.DataValue(ua.Variant(data_type, ua.VariantType.NodeId))
+            self._data_types[data_type] = _of(data_type, ua.VariantType.NodeId)
         access = _BYTES[_READ_HISTORY if historized else _READ]
         dimensions = _NO_DIMENSIONS
         if points is not None:
-            dimensions = ua.DataValue(ua.Variant([points], ua.VariantType.UInt32, is_array=True))
+            dimensions = AttributeValue(ua.DataValue(ua.Variant([points], ua.VariantType.UInt32, is_array=True)))
         attributes = {
-            ua.AttributeIds.Value: value,
+            ua.AttributeIds.Value: AttributeValue(value),
             ua.AttributeIds.DataType: self._data_types[data_type],
             ua.AttributeIds.ValueRank: _SCALAR if points is None else _VECTOR,
             ua.AttributeIds.ArrayDimensions: dimensions,
@@ -132,10 +144,17 @@ class AddressSpace:
         )
 
     def add_method(
-        self, name: ua.QualifiedName, owner: ua.NodeId, arguments: ua.DataValue | None, n_arguments: int, method: Method
+        self,
+        name: ua.QualifiedName,
+        owner: ua.NodeId,
+        arguments: ua.DataValue | None,
+        n_arguments: int,
+        method: Method,
+        *,
+        may_call: bool = True,
     ) -> ua.NodeId:
         """A method under the node id `<owner>.<name>`; it gets the owner's node id and the arguments as variants."""
-        attributes = {ua.AttributeIds.Executable: _TRUE, ua.AttributeIds.UserExecutable: _TRUE}
+        attributes = {ua.AttributeIds.Executable: _TRUE, ua.AttributeIds.UserExecutable: _TRUE if may_call else _FALSE}
         node = self._add(below(owner, name.Name), ua.NodeClass.Method, name, owner, HAS_COMPONENT, NOTHING, None, attributes)
         self._nodes[node].call = method
         if arguments is not None:
@@ -158,7 +177,7 @@ class AddressSpace:
         reference: ua.NodeId,
         kind: ua.NodeId,
         label: BilingualText | None,
-        attributes: dict[ua.AttributeIds, ua.DataValue],
+        attributes: dict[ua.AttributeIds, AttributeValue],
     ) -> ua.NodeId:
         if node in self._nodes:
             raise NodeTaken(f"node 'ns={node.NamespaceIndex};{node.Identifier}' of '{name.Name}' is taken by another one")
@@ -167,15 +186,15 @@ class AddressSpace:
         if label is not None:
             display, description = ua.LocalizedText(label.en, "en"), ua.LocalizedText(label.sv, "sv")
         common = {
-            ua.AttributeIds.NodeId: ua.DataValue(ua.Variant(node, ua.VariantType.NodeId)),
+            ua.AttributeIds.NodeId: _of(node, ua.VariantType.NodeId),
             ua.AttributeIds.NodeClass: _CLASSES[node_class],
-            ua.AttributeIds.BrowseName: ua.DataValue(ua.Variant(name, ua.VariantType.QualifiedName)),
-            ua.AttributeIds.DisplayName: ua.DataValue(ua.Variant(display, ua.VariantType.LocalizedText)),
-            ua.AttributeIds.Description: ua.DataValue(ua.Variant(description, ua.VariantType.LocalizedText)),
+            ua.AttributeIds.BrowseName: _of(name, ua.VariantType.QualifiedName),
+            ua.AttributeIds.DisplayName: _of(display, ua.VariantType.LocalizedText),
+            ua.AttributeIds.Description: _of(description, ua.VariantType.LocalizedText),
             ua.AttributeIds.WriteMask: _NO_WRITE_MASK,
             ua.AttributeIds.UserWriteMask: _NO_WRITE_MASK,
         }
-        data.attributes = {attribute: AttributeValue(value) for attribute, value in (common | attributes).items()}
+        data.attributes = common | attributes
         self._nodes[node] = data
         if kind is not NOTHING:
             self.refer(node, HAS_TYPE_DEFINITION, kind, inverse=False)

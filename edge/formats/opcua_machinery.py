@@ -15,7 +15,7 @@ from typing import Any, Final
 from asyncua import ua
 
 from edge.contracts.plant import Asset
-from simulator.opcua.address_space import (
+from edge.formats.opcua_nodes import (
     HAS_ADD_IN,
     NO_VALUE_YET,
     OBJECTS,
@@ -62,8 +62,9 @@ class ItemState:
 class Machinery:
     """The types and the folder of the machines; `describe` adds the blocks of one machine."""
 
-    def __init__(self, space: AddressSpace, devices: int, machinery: int) -> None:
-        self._space, self._devices, self._machinery = space, devices, machinery
+    def __init__(self, space: AddressSpace, devices: int, machinery: int, urn: str) -> None:
+        """`devices` and `machinery` are the indices of the namespaces; `urn` begins the machines' ProductInstanceUri."""
+        self._space, self._devices, self._machinery, self._urn = space, devices, machinery, urn
         self._machines = space.add_object(self._node(1001), self._name("Machines"), OBJECTS, reference=ORGANIZES, kind=_FOLDER)
         group = ua.NodeId(1005, devices)
         space.add_object_type(group, ua.QualifiedName("FunctionalGroupType", devices), _FOLDER)
@@ -115,7 +116,7 @@ class Machinery:
         name = ua.QualifiedName("Identification", self._devices)
         node = self._space.add_object(below(machine, name.Name), name, machine, reference=HAS_ADD_IN, kind=self._identification)
         plate, label = asset.nameplate, asset.display_name(asset_id)
-        urn = f"urn:kullager:simulator:{path.replace('/', ':')}:{asset_id}"
+        urn = f"{self._urn}:{path.replace('/', ':')}:{asset_id}"
         texts = {
             "Manufacturer": plate.manufacturer if plate and plate.manufacturer else "kullager",
             "Model": plate.model if plate else None,
