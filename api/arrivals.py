@@ -7,8 +7,12 @@ from typing import Any, Final
 from api.cursor import LARGEST
 from edge.contracts.alarm import Alarm
 from edge.contracts.assessment import Assessment
+from edge.contracts.audit import ModelAudit
+from edge.contracts.case import Case
 from edge.contracts.command import Catalogue, Reply
 from edge.contracts.errors import MessageError
+from edge.contracts.performance import Performance
+from edge.contracts.spectrum import WaveformSpectrum
 from edge.contracts.status import EdgeStatus
 from edge.contracts.topics import Topics
 from edge.formats.json_message import Identity, decode_fields, decode_identity, load_object
@@ -20,7 +24,10 @@ _JOURNAL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One entry of a journal. `payload` is the message as the edge wrote it; `time` is ns since 1970 UTC."""
+    """One entry of a journal. `payload` is the message as the edge wrote it; `time` is ns since 1970 UTC.
+
+    asset: empty for what concerns an edge as a whole; subject: the alarm or case that it is a change of
+    """
 
     identity: Identity
     kind: str
@@ -29,8 +36,7 @@ class Result:
     state: str
     payload: bytes
     score: float | None = None
-    alarm_id: str | None = None
-    priority: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,26 @@ class StatusReport:
 
 
 @dataclass(frozen=True, slots=True)
-class AlarmCleared:
-    alarm_id: str
+class Cleared:
+    """The broker keeps nothing more of an alarm or a case."""
+
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpectrumReport:
+    asset: str
+    signal: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePart:
+    """A part of a file that was asked for, by its number; `end` says what the whole should be."""
+
+    command_id: str
+    part: str
+    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +96,33 @@ class ReplyReport:
     reply: Reply
 
 
-Arrival = Result | UnreadableResult | StatusReport | AlarmCleared | Trimmed | CatalogueReport | ReplyReport
+Arrival = (
+    Result | UnreadableResult | StatusReport | Cleared | Trimmed | CatalogueReport | ReplyReport | SpectrumReport | EvidencePart
+)
 
 
 def read_arrival(topics: Topics, topic: str, payload: bytes) -> Arrival | None:
     """Read one message; None for an empty one that says nothing. Raises `MessageError`."""
     match topics.parts(topic):
-        case ("assets", asset, "alarm", alarm_id) if not payload:
+        case ("assets", asset, "alarm" | "case" as kind, subject) if not payload:
             _check_identifier(asset, "asset", topic)
-            return AlarmCleared(_check_identifier(alarm_id, "alarm_id", topic))
+            return Cleared(_check_identifier(subject, f"{kind}_id", topic))
         case _ if not payload:
             return None
         case ("assets", asset, "assessment"):
             return _result(topic, payload, {"asset": asset, "kind": "assessment"})
         case ("assets", asset, "alarm", alarm_id):
             return _result(topic, payload, {"asset": asset, "kind": "alarm", "alarm_id": alarm_id})
+        case ("assets", asset, "case", case_id):
+            return _result(topic, payload, {"asset": asset, "kind": "case", "case_id": case_id})
+        case ("assets", asset, "performance"):
+            return _result(topic, payload, {"asset": asset, "kind": "performance"})
+        case ("assets", asset, "spectrum", signal):
+            return _spectrum(topic, payload, asset, signal)
+        case ("edges", edge, "audit"):
+            return _result(topic, payload, {"edge": edge, "kind": "audit"})
+        case ("edges", _, "evidence", _, command_id, part):
+            return EvidencePart(command_id, part, payload)
         case ("edges", edge, "resend", _):
             return _resent(topic, payload, edge)
         case ("edges", edge, "status"):
@@ -148,14 +184,57 @@ def _read_result(topic: str, payload: bytes, body: dict[str, Any], identity: Ide
                 asset=_check_identifier(alarm.asset, "asset", topic),
                 time=_check_time(alarm.changed, topic),
                 state=alarm.state.value,
-                alarm_id=_check_identifier(alarm.alarm_id, "alarm_id", topic),
-                priority=alarm.priority.value,
+                subject=_check_identifier(alarm.alarm_id, "alarm_id", topic),
+                payload=payload,
+            )
+        case "case":
+            _check_wire_types(body, ("opened", "changed"), topic)
+            found = decode_fields(Case, body, topic)
+            return Result(
+                identity=identity,
+                kind="case",
+                asset=_check_identifier(found.asset, "asset", topic),
+                time=_check_time(found.changed, topic),
+                state=found.state.value,
+                subject=_check_identifier(found.case_id, "case_id", topic),
+                payload=payload,
+            )
+        case "performance":
+            _check_wire_types(body, ("time",), topic)
+            told = decode_fields(Performance, body, topic)
+            return Result(
+                identity=identity,
+                kind="performance",
+                asset=_check_identifier(told.asset, "asset", topic),
+                time=_check_time(told.time, topic),
+                state=told.operation.value,
+                payload=payload,
+            )
+        case "audit":
+            _check_wire_types(body, ("time",), topic)
+            step = decode_fields(ModelAudit, body, topic)
+            return Result(
+                identity=identity,
+                kind="audit",
+                asset="",
+                time=_check_time(step.time, topic),
+                state=step.step.value,
                 payload=payload,
             )
         case "damaged":
             raise MessageError("damaged", f"{topic}: the edge's disk has changed it")
         case kind:
-            raise MessageError("unknown-kind", f"{topic}: kind {kind!r} should be 'assessment' or 'alarm'")
+            known = "assessment, alarm, case, performance or audit"
+            raise MessageError("unknown-kind", f"{topic}: kind {kind!r} should be one of {known}")
+
+
+def _spectrum(topic: str, payload: bytes, asset: str, signal: str) -> SpectrumReport:
+    if len(payload) > LARGEST_MESSAGE:
+        raise MessageError("too-large", f"{topic}: {len(payload)} bytes; at most {LARGEST_MESSAGE} are taken")
+    body = load_object(payload, topic)
+    _check_agreement(body, {"asset": asset, "signal": signal}, topic)
+    decode_fields(WaveformSpectrum, body, topic)
+    return SpectrumReport(asset, signal, payload)
 
 
 def _status(topic: str, payload: bytes, edge: str) -> StatusReport:

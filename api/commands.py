@@ -9,12 +9,16 @@ from api.ingest import Ingest
 from api.problems import Problem
 from api.reception import new_identifier
 from api.store import AlarmRow, Store
+from api.transfers import TransferFailed
 from edge.contracts.command import (
     AlarmCommand,
     AlarmVerb,
     ChaosCommand,
+    EvidenceCommand,
     InjectCommand,
     JobCommand,
+    ModelCommand,
+    ModelVerb,
     RepairCommand,
     Reply,
     ScenarioCommand,
@@ -24,6 +28,7 @@ from edge.formats.json_message import encode
 ANSWER_WITHIN_S: Final = 5.0
 # the edge publishes a change right beside its reply; a command that changed nothing brings none
 CHANGE_WITHIN_S: Final = 1.0
+TRANSFER_WITHIN_S: Final = 30.0
 
 
 class Command(Protocol):
@@ -52,6 +57,43 @@ class Commands:
         )
         await self._send(self._ingest.topics.edge_command(alarm.edge, verb), command, f"edge '{alarm.edge}'")
         return await self._changed(alarm)
+
+    async def change_service(
+        self, *, edge: str, asset: str, rule: str | None, verb: AlarmVerb, by: str, comment: str | None
+    ) -> None:
+        """Take a machine's alarms out of service, or back; of one rule, or all."""
+        command = AlarmCommand(command_id=new_identifier(), by=by, time=self._now(), asset=asset, rule=rule, comment=comment)
+        await self._send(self._ingest.topics.edge_command(edge, verb), command, f"edge '{edge}'")
+
+    async def change_model(
+        self, *, edge: str, verb: ModelVerb, name: str, by: str, url: str = "", sha256: str = "", signature: str = ""
+    ) -> str:
+        """What an operator does with the models of a name. A trial of a new one takes longer than the answer."""
+        command = ModelCommand(
+            command_id=new_identifier(),
+            by=by,
+            time=self._now(),
+            name=name,
+            url=url,
+            sha256=sha256,
+            signature=signature,
+        )
+        await self._send(self._ingest.topics.edge_command(edge, verb), command, f"edge '{edge}'")
+        return command.command_id
+
+    async def fetch_evidence(self, alarm: AlarmRow) -> bytes:
+        """The evidence file of an alarm, from its edge."""
+        command = EvidenceCommand(command_id=new_identifier(), alarm_id=alarm.alarm_id, client=self._ingest.client)
+        whom = f"edge '{alarm.edge}'"
+        with self._ingest.transfers.expected(command.command_id) as whole:
+            await self._send(self._ingest.topics.edge_command(alarm.edge, "evidence"), command, whom, refused=404)
+            try:
+                async with asyncio.timeout(TRANSFER_WITHIN_S):
+                    return await whole
+            except TimeoutError:
+                raise Problem(504, f"{whom} did not send the file within {TRANSFER_WITHIN_S:g} s") from None
+            except TransferFailed as error:
+                raise Problem(502, f"{whom} sent the file wrongly: {error}") from None
 
     async def inject_fault(self, *, asset: str, fault: str, severity: float, over_s: float, by: str) -> str:
         command = InjectCommand(
@@ -86,7 +128,7 @@ class Commands:
         await self._send(self._ingest.topics.simulator_command("chaos"), command, "the simulator")
         return command.command_id
 
-    async def _send(self, topic: str, command: Command, whom: str) -> Reply:
+    async def _send(self, topic: str, command: Command, whom: str, refused: int = 409) -> Reply:
         expected = self._ingest.expect_reply(command.command_id)
         try:
             if not self._ingest.publish(topic, encode(command)):
@@ -100,7 +142,7 @@ class Commands:
         finally:
             expected.cancel()
         if not reply.ok:
-            raise Problem(409, reply.problem or f"{whom} refused the command and gave no reason")
+            raise Problem(refused, reply.problem or f"{whom} refused the command and gave no reason")
         return reply
 
     async def _changed(self, before: AlarmRow) -> AlarmRow:

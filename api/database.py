@@ -20,7 +20,8 @@ results = sql.Table(
     sql.Column("seq", sql.BigInteger, nullable=False),
     sql.Column("kind", sql.String(16), nullable=False),
     sql.Column("asset", _key, nullable=False),
-    sql.Column("alarm_id", _key),
+    # the alarm or case that it is a change of; so named since there were alarms alone
+    sql.Column("alarm_id", _key, key="subject"),
     sql.Column("time", sql.BigInteger, nullable=False),
     sql.Column("state", sql.String(32), nullable=False),
     sql.Column("score", sql.Double),
@@ -40,7 +41,19 @@ alarms = sql.Table(
     sql.Column("seq", sql.BigInteger, nullable=False),
     sql.Column("message", sql.LargeBinary, nullable=False),
 )
-alarm_history = sql.Index("results_of_alarm", results.c.alarm_id, sqlite_where=results.c.alarm_id.is_not(None))
+cases = sql.Table(
+    "cases",
+    metadata,
+    sql.Column("case_id", _key, primary_key=True),
+    sql.Column("edge", _key, nullable=False),
+    sql.Column("asset", _key, nullable=False),
+    sql.Column("state", sql.String(32), nullable=False),
+    sql.Column("is_open", sql.Boolean, nullable=False, index=True),
+    sql.Column("changed", sql.BigInteger, nullable=False, index=True),
+    sql.Column("seq", sql.BigInteger, nullable=False),
+    sql.Column("message", sql.LargeBinary, nullable=False),
+)
+history = sql.Index("results_of_alarm", results.c.subject, sqlite_where=results.c.subject.is_not(None))
 statuses = sql.Table(
     "edge_statuses",
     metadata,

@@ -10,10 +10,19 @@ from typing import Final
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from api.arrivals import Arrival, CatalogueReport, ReplyReport, UnreadableResult, read_arrival
+from api.arrivals import (
+    Arrival,
+    CatalogueReport,
+    EvidencePart,
+    ReplyReport,
+    SpectrumReport,
+    UnreadableResult,
+    read_arrival,
+)
 from api.reception import Reception
 from api.store import Batch, Event, Store
 from api.stream import EventStream
+from api.transfers import Transfers
 from edge.back_off import back_off
 from edge.contracts.command import Catalogue, Reply
 from edge.contracts.errors import MessageError
@@ -75,6 +84,7 @@ class Ingest:
             client=client_id, cursors=store.cursors(), statuses=[status for status, _ in store.statuses()]
         )
         self._store, self._stream, self._now = store, stream, now
+        self._assets = plant.assets
         self._connection = MqttConnection(
             url=source.url,
             client_id=client_id,
@@ -83,6 +93,11 @@ class Ingest:
             subscriptions=[
                 topics.assessment("+"),
                 topics.alarm("+", "+"),
+                topics.case("+", "+"),
+                topics.performance("+"),
+                topics.spectrum("+", "+"),
+                topics.edge_audit("+"),
+                topics.edge_evidence("+", client_id, "+", "+"),
                 topics.edge_status("+"),
                 topics.edge_reply("+", "+"),
                 topics.edge_resend("+", client_id),
@@ -94,6 +109,10 @@ class Ingest:
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._replies: dict[str, asyncio.Future[Reply]] = {}
+        self.client = client_id
+        self.transfers = Transfers()
+        # by asset and signal the newest; the broker keeps them, too
+        self.spectra: dict[tuple[str, str], bytes] = {}
         # notified after each transaction
         self.stored = asyncio.Condition()
 
@@ -163,6 +182,13 @@ class Ingest:
                 return None
             case CatalogueReport(catalogue=catalogue):
                 self.catalogue = catalogue
+                return None
+            case SpectrumReport(asset=asset, signal=signal, payload=payload):
+                if asset in self._assets:
+                    self.spectra[asset, signal] = payload
+                return None
+            case EvidencePart(command_id=command_id, part=part, payload=payload):
+                self.transfers.take(command_id, part, payload)
                 return None
         return arrival
 

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from api.arrivals import AlarmCleared, Arrival, Result, StatusReport, Trimmed, UnreadableResult
+from api.arrivals import Arrival, Cleared, Result, StatusReport, Trimmed, UnreadableResult
 from api.cursor import JournalCursor, Span
 from api.resend import ResendRequest
 from api.store import Batch, Journal, Loss
@@ -58,8 +58,8 @@ class Reception:
                     self._name(batch, (edge, journal_id), lost, TRIMMED, now)
                 case StatusReport():
                     self._take_status(batch, arrival, now)
-                case AlarmCleared(alarm_id=alarm_id):
-                    batch.cleared.add(alarm_id)
+                case Cleared(subject=subject):
+                    batch.cleared.add(subject)
                 case _:
                     pass
         for journal, cursor in batch.cursors.items():

@@ -17,8 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.arrivals import Result, StatusReport
 from api.cursor import JournalCursor, Span
-from api.database import StoreError, alarms, journals, losses, make_safe, metadata, results, statuses
+from api.database import StoreError, alarms, cases, journals, losses, make_safe, metadata, results, statuses
 from edge.contracts.alarm import AlarmState
+from edge.contracts.case import CaseState
 from edge.contracts.status import EdgeStatus
 from edge.formats.json_message import decode
 
@@ -28,7 +29,7 @@ MAX_PARAMETERS: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One line of the stream: `kind` is assessment, alarm or status, `message` its JSON."""
+    """One line of the stream: `kind` is that of the message, `message` its JSON."""
 
     event_id: int
     kind: str
@@ -38,6 +39,18 @@ class Event:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmRow:
     alarm_id: str
+    edge: str
+    asset: str
+    state: str
+    is_open: bool
+    changed: int
+    seq: int
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseRow:
+    case_id: str
     edge: str
     asset: str
     state: str
@@ -109,7 +122,7 @@ class Store:
                 known = {**self._journal_ids, **journal_ids}
                 fresh = self._fresh(connection, batch.results, known)
                 events = self._write_results(connection, fresh, known)
-                self._write_alarms(connection, fresh, known, batch.cleared)
+                self._write_subjects(connection, fresh, known, batch.cleared)
                 events += self._write_statuses(connection, batch.statuses.values(), self.newest_event_id + len(events))
                 self._write_losses(connection, batch.losses, known)
                 self._take_back_losses(connection, fresh, known)
@@ -168,7 +181,7 @@ class Store:
                     "seq": result.identity.seq,
                     "kind": result.kind,
                     "asset": result.asset,
-                    "alarm_id": result.alarm_id,
+                    "subject": result.subject,
                     "time": result.time,
                     "state": result.state,
                     "score": result.score,
@@ -179,16 +192,17 @@ class Store:
         )
         return [Event(event_id=event_id, kind=result.kind, message=result.payload) for event_id, result in numbered]
 
-    def _write_alarms(
+    def _write_subjects(
         self, connection: Connection, fresh: Sequence[Result], ids: dict[Journal, int], cleared: set[str]
     ) -> None:
-        """Bring the alarms that `fresh` speaks of, already written, to what their newest entry says."""
+        """Bring the alarms and cases that `fresh` speaks of, already written, to what their newest entry says."""
         edges = {journal_id: edge for (edge, _), journal_id in ids.items()}
         columns = results.c
-        for alarm_id in dict.fromkeys(result.alarm_id for result in fresh if result.alarm_id is not None):
+        for kind, subject in dict.fromkeys((result.kind, result.subject) for result in fresh if result.subject is not None):
+            table, key = (alarms, alarms.c.alarm_id) if kind == "alarm" else (cases, cases.c.case_id)
             query = (
                 sql.select(columns.journal_id, columns.seq, columns.asset, columns.state, columns.time, columns.message)
-                .where(columns.alarm_id == alarm_id)
+                .where(columns.subject == subject)
                 .order_by(columns.journal_id.desc(), columns.seq.desc())
                 .limit(1)
             )
@@ -197,16 +211,17 @@ class Store:
                 "edge": edges[newest.journal_id],
                 "asset": newest.asset,
                 "state": newest.state,
-                "is_open": newest.state != AlarmState.NORMAL,
+                "is_open": newest.state not in (AlarmState.NORMAL, CaseState.CLOSED),
                 "changed": newest.time,
                 "seq": newest.seq,
                 "message": newest.message,
             }
-            changed = connection.execute(alarms.update().where(alarms.c.alarm_id == alarm_id).values(values))
+            changed = connection.execute(table.update().where(key == subject).values(values))
             if changed.rowcount == 0:
-                connection.execute(alarms.insert().values(alarm_id=alarm_id, **values))
-        for alarm_id in cleared:
-            connection.execute(alarms.update().where(alarms.c.alarm_id == alarm_id).values(is_open=False))
+                connection.execute(table.insert().values({key.name: subject, **values}))
+        for subject in cleared:
+            connection.execute(alarms.update().where(alarms.c.alarm_id == subject).values(is_open=False))
+            connection.execute(cases.update().where(cases.c.case_id == subject).values(is_open=False))
 
     def _write_statuses(self, connection: Connection, reports: Iterable[StatusReport], newest: int) -> list[Event]:
         events: list[Event] = []
@@ -334,9 +349,40 @@ class Store:
 
     def alarm_messages(self, alarm_id: str) -> list[bytes]:
         """Every change of an alarm, the oldest first."""
-        query = sql.select(results.c.message).where(results.c.alarm_id == alarm_id).order_by(results.c.time, results.c.seq)
+        return self._history(alarm_id)
+
+    def cases(self, *, only_open: bool, asset: str | None, at_most: int) -> list[CaseRow]:
+        query = sql.select(cases).order_by(cases.c.changed.desc(), cases.c.seq.desc()).limit(at_most)
+        if only_open:
+            query = query.where(cases.c.is_open)
+        if asset is not None:
+            query = query.where(cases.c.asset == asset)
+        with self._engine.connect() as connection:
+            return [CaseRow(**row) for row in connection.execute(query).mappings()]
+
+    def case(self, case_id: str) -> CaseRow | None:
+        with self._engine.connect() as connection:
+            row = connection.execute(sql.select(cases).where(cases.c.case_id == case_id)).mappings().one_or_none()
+        return CaseRow(**row) if row is not None else None
+
+    def case_messages(self, case_id: str) -> list[bytes]:
+        """Every change of a case, the oldest first."""
+        return self._history(case_id)
+
+    def _history(self, subject: str) -> list[bytes]:
+        query = sql.select(results.c.message).where(results.c.subject == subject).order_by(results.c.time, results.c.seq)
         with self._engine.connect() as connection:
             return list(connection.scalars(query))
+
+    def of_kind(self, kind: str, first: int, last: int, at_most: int, asset: str | None = None) -> list[bytes]:
+        """The newest messages of a kind from `first` to `last` [ns since 1970 UTC], of one asset or all, the oldest first."""
+        columns = results.c
+        query = sql.select(columns.message).where(columns.kind == kind, columns.time.between(first, last))
+        if asset is not None:
+            query = query.where(columns.asset == asset)
+        query = query.order_by(columns.time.desc(), columns.seq.desc()).limit(at_most)
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))[::-1]
 
     def statuses(self) -> list[tuple[EdgeStatus, bytes]]:
         with self._engine.connect() as connection:

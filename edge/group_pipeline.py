@@ -1,6 +1,6 @@
 """The blocks of ISO 13374 in order, for one group of assets: every array has one row for each asset."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,65 +8,97 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.advisory_generation.alarm_list import AlarmList
-from edge.advisory_generation.conditions import Change, Conditions
-from edge.advisory_generation.rules import ANOMALY, RuleTable, rule_table
-from edge.advisory_generation.wording import anomaly_text, guilty_signals, limit_text
-from edge.contracts.alarm import Alarm, Evidence
-from edge.contracts.assessment import Assessment, FaultMode, ModelIdentity, RemainingLife, State
+from edge.advisory_generation.case_list import CaseList
+from edge.contracts.alarm import Alarm
+from edge.contracts.assessment import Assessment, ModelIdentity, State
+from edge.contracts.case import Case
+from edge.contracts.performance import Performance
 from edge.contracts.plant import Plant
 from edge.contracts.sample_account import SampleAccount
+from edge.contracts.sample_batch import TextTable
+from edge.contracts.spectrum import WaveformSpectrum
 from edge.data_manipulation.grid import NEVER, Grid, GridRow
 from edge.data_manipulation.waveform_hold import WaveformHold
 from edge.data_manipulation.window import Window
+from edge.group_alarms import GroupAlarms
+from edge.group_diagnosis import Diagnoses, GroupDiagnosis, describe_block
 from edge.groups import Group
-from edge.health_assessment.health import HealthTrend, zone
-from edge.pipeline_state import LAYOUT, Arrays, Layout, fingerprint
-from edge.prognostic_assessment.degradation import DegradationTrend
-from edge.prognostic_assessment.remaining_life import remaining_lives
-from edge.state_detection.detector import REASONS, SCORED, Detection, Detector, Observation, undetected
+from edge.knowledge import ClassKnowledge
+from edge.pipeline_state import LAYOUT, TEXTS, Arrays, Layout, fingerprint, renumbered, texts_as_array
+from edge.production_assessment.production import ProductionTrend
+from edge.state_detection.detector import REASONS, SCORED, Detection, Detector, NewestBlocks, Observation, undetected
 from edge.state_detection.onnx_model import OnnxModel
+from edge.state_detection.shadow import Shadow
+from edge.state_detection.watch import Watch
 
 # without a model, the length of the window: so long may an asset be silent before nothing more is said of it
 UNSCORED_SAMPLES: Final = 10
+# spectra are told so often, and with each alarm [ns]
+SPECTRUM_NS: Final = 60 * 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """What one `advance` gave, in the order it came about."""
+    """What one `advance` gave, in the order it came about. Spectra are for showing, and are not kept."""
 
     assessments: list[Assessment] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
+    cases: list[Case] = field(default_factory=list)
+    performances: list[Performance] = field(default_factory=list)
+    spectra: list[WaveformSpectrum] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteBlocks:
+    """What all groups of a pipeline share.
+
+    texts: by asset and signal the tables in whose numbers texts come; knowledge: by class what is known of faults
+    clock: processor seconds by which models are watched; None: they are not (a replay)
+    """
+
+    alarms: AlarmList
+    cases: CaseList
+    account: SampleAccount
+    texts: Mapping[tuple[str, str], TextTable]
+    knowledge: Mapping[str, ClassKnowledge]
+    clock: Callable[[], float] | None = None
 
 
 class GroupPipeline:
-    """The blocks of one group. `account`: what becomes of the samples."""
+    """The blocks of one group."""
 
     def __init__(
-        self,
-        plant: Plant,
-        group: Group,
-        model: OnnxModel | None,
-        alarms: AlarmList,
-        account: SampleAccount,
-        unscored_samples: int = UNSCORED_SAMPLES,
+        self, plant: Plant, group: Group, model: OnnxModel | None, site: SiteBlocks, unscored_samples: int = UNSCORED_SAMPLES
     ) -> None:
-        self.group = group
+        self.group, self._site, self._unscored_samples = group, site, unscored_samples
         n_assets, n_signals = group.shape
         n_samples = model.spec.n_samples if model else unscored_samples
-        self.grid = Grid(group, account, silence_ns=n_samples * group.period_ns)
+        knowledge = site.knowledge[group.settings[0].asset_class]
+        self.grid = Grid(group, site.account, silence_ns=n_samples * group.period_ns)
         self.window = Window(n_assets, n_samples, n_signals)
-        self.detector = Detector(model, group.names, n_assets) if model else None
-        self.waveforms = _waveforms(plant, group, model, account)
-        spec = model.spec if model else None
-        self._sources = [*(each.name for each in spec.signals), *(each.name for each in spec.waveforms)] if spec else []
-        self.health = HealthTrend(n_assets, group.period_ns / 1e9)
-        self.degradation = DegradationTrend(n_assets)
-        self.rules: RuleTable = rule_table(group)
-        self.conditions = Conditions(self.rules)
-        self.alarms = alarms
+        self.waveforms = _waveforms(plant, group, site.account)
+        self.detector = self._detector(model)
+        self.shadow: Shadow | None = None
+        self.diagnosis = GroupDiagnosis(group, knowledge)
+        self.production = ProductionTrend(group.assets, group.settings, group.names, site.texts, group.period_ns / 1e9)
+        self.alarms = GroupAlarms(group, site.alarms, site.cases, knowledge)
         self.reached = self._silent_until = NEVER
         self._running_signal, self._running_above = _running(group)
-        self._limit_columns = [group.column(rule.signal) for rule in self.rules.rules if rule.signal is not None]
+        self._spectrum_told = np.full(n_assets, NEVER, np.int64)
+
+    def serve(self, model: OnnxModel | None, shadow: OnnxModel | None) -> None:
+        """From the next instant on `model` scores, and `shadow` beside it. What the windows hold stays."""
+        n_samples = max((each.spec.n_samples for each in (model, shadow) if each is not None), default=self._unscored_samples)
+        if n_samples != self.window.n_samples:
+            self.window = self.window.resized(n_samples)
+        if model is not (self.detector.model if self.detector else None):
+            self.detector = self._detector(model)
+        if shadow is None:
+            self.shadow = None
+        elif self.shadow is None or self.shadow.detector.model is not shadow:
+            detector = self._detector(shadow)
+            assert detector is not None  # noqa: S101  # there is a model
+            self.shadow = Shadow(detector)
 
     def advance(self, to: int, results: Results) -> None:
         for row in self.grid.advance(to):
@@ -75,6 +107,16 @@ class GroupPipeline:
     def go_on_after(self, reached: int) -> None:
         """Say nothing again of the instants up to `reached`: they were assessed before the restart."""
         self.reached = self._silent_until = reached
+
+    def _detector(self, model: OnnxModel | None) -> Detector | None:
+        if model is None:
+            return None
+        site, period_s = self._site, self.group.period_ns / 1e9
+        texts = [
+            {name: site.texts[asset, name] for name in settings.context}
+            for asset, settings in zip(self.group.assets, self.group.settings, strict=True)
+        ]
+        return Detector(model, self.group.names, texts, Watch(period_s, site.clock) if site.clock else None)
 
     def _assess(self, row: GridRow, results: Results) -> None:
         running = self.running(row.value)
@@ -86,34 +128,47 @@ class GroupPipeline:
             return
         self.reached = row.time
         for hold in self.waveforms.values():
-            hold.advance(row.time)
-        if self.detector is None:
-            detection = undetected(len(running))
-        else:
-            detection = self.detector.detect(
-                Observation(
-                    window=self.window.view,
-                    value=row.value,
-                    bad=row.bad,
-                    stale=row.stale,
-                    running=running,
-                    filled=self.window.filled,
-                    waveforms={name: hold.points for name, hold in self.waveforms.items()},
-                    no_waveform=_any(hold.missing for hold in self.waveforms.values()),
-                    old_waveform=_any(hold.stale(row.time) for hold in self.waveforms.values()),
-                )
-            )
-        health = self.health.update(detection.score)
-        # a model that knows the machine's life knows more than the trend of its score
-        by_trend = self.degradation.update(row.time, detection.score).astype(np.float32)
-        lives = remaining_lives(detection.outputs.get("rul_h", by_trend))
-        spoken = np.flatnonzero(~row.silent)
-        assessments = {int(asset): self._assessment(row, detection, health, lives[asset], int(asset)) for asset in spoken}
+            self.diagnosis.listen(row, hold, hold.advance(row.time))
+        detection = self._detect(row, running)
+        spec = self.detector.model.spec if self.detector else None
+        found = self.diagnosis.update(row, running, detection, spec)
+        spoken = np.flatnonzero(~row.silent).tolist()
+        assessments = {asset: self._assessment(row, detection, found, asset) for asset in spoken}
         results.assessments.extend(assessments.values())
-        level = np.column_stack([detection.score.astype(np.float64), row.value[:, self._limit_columns]])
-        for change in self.conditions.update(row.time, level, detection.anomalous):
-            if (alarm := self._alarm(row.time, change, assessments.get(change.asset), level)) is not None:
-                results.alarms.append(alarm)
+        anomalous = detection.score >= 1.0
+        results.performances.extend(
+            self.production.advance(row.time, row.value, running, detection.reason, anomalous, row.silent)
+        )
+        excessive = self.production.excessive
+        lots = {asset: lot for asset in spoken if (lot := self.production.newest(asset)) is not None}
+        alarms = self.alarms.update(
+            row.time, detection.score, detection.anomalous, row.value, excessive, running, assessments, lots
+        )
+        results.alarms.extend(alarms)
+        by_fault = {asset: found.by_fault(asset) for asset in spoken if anomalous[asset]}
+        results.cases.extend(self.alarms.follow(row.time, assessments, by_fault))
+        if self.waveforms:
+            results.spectra.extend(self._spectra(row, {alarm.asset for alarm in alarms}))
+
+    def _detect(self, row: GridRow, running: NDArray[np.bool_]) -> Detection:
+        if self.detector is None and self.shadow is None:
+            return undetected(len(running))
+        seen = Observation(
+            window=self.window.view,
+            value=row.value,
+            bad=row.bad,
+            stale=row.stale,
+            running=running,
+            filled=self.window.filled,
+            waveforms={
+                name: NewestBlocks(points=hold.points, missing=hold.missing, stale=hold.stale(row.time))
+                for (name, _), hold in self.waveforms.items()
+            },
+        )
+        detection = self.detector.detect(seen) if self.detector else undetected(len(running))
+        if self.shadow is not None:
+            self.shadow.compare(seen, detection)
+        return detection
 
     def running(self, value: NDArray[np.float64]) -> NDArray[np.bool_]:
         """(n_assets,) whether each asset runs; where that cannot be told it is taken to run, and its signal is stale."""
@@ -121,9 +176,7 @@ class GroupPipeline:
         level = value[np.arange(len(value)), np.maximum(self._running_signal, 0)]
         return ~watched | np.isnan(level) | (level > self._running_above)
 
-    def _assessment(
-        self, row: GridRow, detection: Detection, health: NDArray[np.float32], life: RemainingLife | None, asset: int
-    ) -> Assessment:
+    def _assessment(self, row: GridRow, detection: Detection, found: Diagnoses, asset: int) -> Assessment:
         names, present = self.group.names, self.group.is_number[asset]
         value = row.value[asset].astype(np.float32)
         measured = {
@@ -132,7 +185,7 @@ class GroupPipeline:
             if there
         }
         scored = detection.reason[asset] == SCORED
-        known_health = bool(np.isfinite(health[asset]))
+        health = found.health[asset]
         outputs = detection.outputs if scored else {}
         model = self.detector.model.spec if self.detector else None
         state = State.ANOMALOUS if detection.anomalous[asset] else State.NORMAL
@@ -147,73 +200,49 @@ class GroupPipeline:
             expected=self._by_signal(outputs.get("expected"), asset),
             known=outputs["known"][asset] if "known" in outputs else None,
             coverage=detection.coverage[asset],
-            health=health[asset] if known_health else None,
-            zone=zone(float(health[asset])) if known_health else None,
-            fault=self._fault(outputs.get("fault_probability"), asset),
-            rul_h=life if scored else None,
+            health=health if np.isfinite(health) else None,
+            zone=found.zone(asset),
+            vibration_zone=found.zones[asset],
+            # without an anomaly there is nothing to name, whatever it is like
+            fault=found.fault(asset) if scored and (found.by == "model" or detection.score[asset] >= 1.0) else None,
+            rul_h=found.lives[asset] if scored else None,
             model=ModelIdentity(name=model.name, version=model.version) if model else None,
         )
 
     def _by_signal(self, values: NDArray[np.float32] | None, asset: int) -> dict[str, float] | None:
-        if values is None:
+        if values is None or self.detector is None:
             return None
+        spec = self.detector.model.spec
         # contributions may go on with the waveforms
-        return dict(zip(self._sources, values[asset], strict=False))
+        sources = [*(signal.name for signal in spec.signals), *(wave.name for wave in spec.waveforms)]
+        return dict(zip(sources, values[asset], strict=False))
 
-    def _fault(self, probability: NDArray[np.float32] | None, asset: int) -> FaultMode | None:
-        if probability is None or self.detector is None:
-            return None
-        likeliest = int(np.argmax(probability[asset]))
-        # what the probabilities leave to 1 is that of no fault
-        if probability[asset, likeliest] <= 1.0 - probability[asset].sum():
-            return None
-        return FaultMode(name=self.detector.model.spec.faults[likeliest], probability=probability[asset, likeliest])
-
-    def _alarm(self, time: int, change: Change, assessment: Assessment | None, level: NDArray[np.float64]) -> Alarm | None:
-        asset_id, settings = self.group.assets[change.asset], self.group.settings[change.asset]
-        rule = self.rules.rules[change.rule]
-        if not change.begun:
-            return self.alarms.end(time, asset=asset_id, rule=rule.name)
-        measured = assessment.measured if assessment else {}
-        if rule.name == ANOMALY:
-            signals = guilty_signals(assessment.contribution if assessment else None)
-            text = anomaly_text(asset_id, settings, signals, measured, assessment.expected if assessment else None)
-            evidence = Evidence(score=assessment.score if assessment else None, signals=signals)
-        else:
-            limit = float(self.rules.limit[change.asset, change.rule])
-            text = limit_text(asset_id, settings, rule, float(level[change.asset, change.rule]), limit)
-            evidence = Evidence(signals=(rule.signal,) if rule.signal else ())
-        priority = rule.priority or settings.alarm.priority
-        return self.alarms.begin(time, asset=asset_id, rule=rule.name, priority=priority, text=text, evidence=evidence)
-
-    def can_alarm(self, asset: str, rule: str) -> bool:
-        column = next((number for number, each in enumerate(self.rules.rules) if each.name == rule), None)
-        if asset not in self.group.assets or column is None:
-            return False
-        return not np.isnan(self.rules.limit[self.group.assets.index(asset), column])
+    def _spectra(self, row: GridRow, alarmed: set[str]) -> list[WaveformSpectrum]:
+        told = []
+        for asset, name in enumerate(self.group.assets):
+            due = row.time - self._spectrum_told[asset] >= SPECTRUM_NS
+            if not due and name not in alarmed:
+                continue
+            for (waveform, _), hold in self.waveforms.items():
+                if hold.is_there(asset) and not hold.stale(row.time)[asset]:
+                    shaft_hz = self.diagnosis.shaft_hz(row, asset)
+                    told.append(describe_block(self.group, asset, waveform, hold, shaft_hz))
+                    self._spectrum_told[asset] = row.time
+        return told
 
     def rewind(self) -> None:
         self.reached = self._silent_until = NEVER
         self.grid.rewind()
-        self.degradation.rewind()
+        self.diagnosis.rewind()
+        self.production.rewind()
+        self._spectrum_told[:] = NEVER
         for hold in self.waveforms.values():
             hold.rewind()
         self.window.restart(np.ones(len(self.group.assets), np.bool_))
 
-    def _stateful(self) -> dict[str, "Grid | Window | Detector | HealthTrend | DegradationTrend | Conditions"]:
-        blocks: dict[str, Grid | Window | Detector | HealthTrend | DegradationTrend | Conditions] = {
-            "grid": self.grid,
-            "window": self.window,
-            "health": self.health,
-            "degradation": self.degradation,
-            "conditions": self.conditions,
-        }
-        return blocks | ({"detector": self.detector} if self.detector else {})
-
     def state(self) -> Arrays:
-        blocks = self._stateful().items()
-        arrays = {f"{name}/{key}": array for name, block in blocks for key, array in block.state().items()}
-        return {LAYOUT: self.layout.as_array(), **arrays}
+        arrays = {f"{name}/{key}": array for name, block in self._stateful().items() for key, array in block.state().items()}
+        return {LAYOUT: self.layout.as_array(), TEXTS: texts_as_array(self.group, self._site.texts), **arrays}
 
     @property
     def layout(self) -> Layout:
@@ -224,35 +253,43 @@ class GroupPipeline:
             settings=tuple(map(fingerprint, self.group.settings)),
             signals=self.group.names,
             numbers=tuple(map(tuple, self.group.signal.tolist())),
-            rules=tuple(rule.name for rule in self.rules.rules),
-            model=f"{spec.name} {spec.version} {spec.n_samples}" if spec else "",
+            rules=tuple(rule.name for rule in self.alarms.rules.rules),
+            model=f"{spec.name} {spec.version}" if spec else "",
+            n_samples=self.window.n_samples,
         )
 
     def restore(self, state: Arrays) -> None:
+        state = renumbered(state, self.group, self._site.texts)
         for name, block in self._stateful().items():
             block.restore({key.removeprefix(f"{name}/"): a for key, a in state.items() if key.startswith(f"{name}/")})
 
-
-def _waveforms(plant: Plant, group: Group, model: OnnxModel | None, account: SampleAccount) -> dict[str, WaveformHold]:
-    """By name, what the model takes of fast signals."""
-    holds = {}
-    for wave in model.spec.waveforms if model else ():
-        rows = {
-            entry.index: group.assets.index(entry.asset)
-            for entry in plant.waveform_table
-            if entry.name == wave.name and entry.asset in group.assets
+    def _stateful(self) -> Mapping[str, "Grid | Window | Detector | GroupAlarms | ProductionTrend"]:
+        blocks = {
+            "grid": self.grid,
+            "window": self.window,
+            "conditions": self.alarms,
+            "production": self.production,
+            **self.diagnosis.blocks(),
         }
-        every_s = np.array([asset.waveforms[wave.name].every_s for asset in group.settings])
-        holds[wave.name] = WaveformHold(rows, wave.n_points, every_s, account)
+        return blocks | ({"detector": self.detector} if self.detector else {})  # type: ignore[return-value]
+
+
+def _waveforms(plant: Plant, group: Group, account: SampleAccount) -> dict[tuple[str, int], WaveformHold]:
+    """By name and number of points, the fast signals of the group's assets."""
+    kinds: dict[tuple[str, int], dict[int, int]] = {}
+    for entry in plant.waveform_table:
+        if entry.asset in group.assets:
+            rows = kinds.setdefault((entry.name, entry.signal.points), {})
+            rows[entry.index] = group.assets.index(entry.asset)
+    holds = {}
+    for (name, points), rows in kinds.items():
+        # assets that have no such signal never get a block
+        every_s, rate_hz = np.full(len(group.assets), 1.0), np.full(len(group.assets), 1.0)
+        for asset in rows.values():
+            every_s[asset] = group.settings[asset].waveforms[name].every_s
+            rate_hz[asset] = group.settings[asset].waveforms[name].rate_hz
+        holds[name, points] = WaveformHold(rows, points, every_s, rate_hz, account)
     return holds
-
-
-def _any(masks: Iterable[NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
-    """Where one of the masks is set; None where there are none."""
-    found: NDArray[np.bool_] | None = None
-    for mask in masks:
-        found = mask if found is None else found | mask
-    return found
 
 
 def _running(group: Group) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -23,9 +23,12 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from edge.contracts.alarm import Alarm
+from edge.contracts.alarm import Alarm, AlarmState
 from edge.contracts.assessment import Assessment
+from edge.contracts.audit import ModelAudit
+from edge.contracts.case import Case, CaseState
 from edge.contracts.errors import KullagerError, MessageError
+from edge.contracts.performance import Performance
 from edge.contracts.topics import Topics
 from edge.formats.json_message import SCHEMA, Identity, decode, encode
 from edge.sqlite_damage import check, is_damage, set_aside
@@ -46,13 +49,16 @@ CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, content BLOB NOT NULL, c
 """
 
 
+Result = Assessment | Alarm | Case | Performance | ModelAudit
+
+
 class JournalError(KullagerError):
     """The journal cannot be opened or written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One message of the journal. `clears`: its topic has nothing to keep, the alarm is over.
+    """One message of the journal. `clears`: its topic has nothing to keep, the alarm or case is over.
 
     One that the disk has damaged has no topic, and says so with its number.
     """
@@ -142,24 +148,21 @@ class Journal:
 
     def append(
         self,
-        assessments: Sequence[Assessment],
-        alarms: Sequence[Alarm],
+        results: Sequence[Result],
         now: float,
         reached: Sequence[int],
-        open_alarms: tuple[Iterable[Alarm], Iterable[str]] | None = None,
+        open_alarms: tuple[Iterable[Alarm], Iterable[str], Iterable[Case]] | None = None,
     ) -> list[Entry]:
         """Write results in one transaction with what they leave behind. `now`: s since 1970.
 
         reached:     for each group of the pipeline the last instant that was assessed
-        open_alarms: the open alarms and the ids of those whose condition holds, where they have changed
+        open_alarms: the open alarms, the ids of those whose condition holds, and the open cases, where they have changed
         """
         entries, seq = [], self.last_seq
-        for message, topic, clears in (
-            *((a, self._topics.assessment(a.asset), False) for a in assessments),
-            *((a, self._topics.alarm(a.asset, a.alarm_id), a.state == "normal") for a in alarms),
-        ):
+        for result in results:
             seq += 1
-            payload = encode(message, Identity(edge=self._edge, journal=self.id, seq=seq))
+            topic, clears = self._address(result)
+            payload = encode(result, Identity(edge=self._edge, journal=self.id, seq=seq))
             entries.append(Entry(seq=seq, topic=topic, payload=payload, clears=clears))
         if not entries:
             return []
@@ -171,9 +174,10 @@ class Journal:
             )
             self._put_fact("reached", " ".join(map(str, reached)).encode())
             if open_alarms is not None:
-                alarms_now, holding = open_alarms
+                alarms_now, holding, cases = open_alarms
                 self._put_fact("alarms", b"\n".join(encode(alarm) for alarm in alarms_now))
                 self._put_fact("holding", "\n".join(holding).encode())
+                self._put_fact("cases", b"\n".join(encode(case) for case in cases))
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             if self._db.in_transaction:
@@ -182,6 +186,20 @@ class Journal:
             raise JournalError(f"{self.path}: cannot be written: {error}") from None
         self.last_seq = seq
         return entries
+
+    def _address(self, result: Result) -> tuple[str, bool]:
+        """The topic of a result, and whether nothing is left there to keep."""
+        match result:
+            case Assessment(asset=asset):
+                return self._topics.assessment(asset), False
+            case Alarm(asset=asset, alarm_id=alarm_id, state=state):
+                return self._topics.alarm(asset, alarm_id), state is AlarmState.NORMAL
+            case Case(asset=asset, case_id=case_id):
+                return self._topics.case(asset, case_id), result.state is CaseState.CLOSED
+            case Performance(asset=asset):
+                return self._topics.performance(asset), False
+            case ModelAudit(edge=edge):
+                return self._topics.edge_audit(edge), False
 
     def read(self, first: int, last: int, at_most: int) -> list[Entry]:
         """The entries from `first` to `last` that have not been trimmed, `at_most` of them."""
@@ -218,6 +236,13 @@ class Journal:
         except MessageError as error:
             raise JournalError(str(error)) from None
         return alarms, (self._fact("holding") or b"").decode().split()
+
+    def open_cases(self) -> list[Case]:
+        """The cases that were open when the last results were written."""
+        try:
+            return [decode(Case, line, f"{self.path}: cases") for line in (self._fact("cases") or b"").splitlines()]
+        except MessageError as error:
+            raise JournalError(str(error)) from None
 
     def reached(self) -> list[int]:
         """For each group of the pipeline the last instant whose assessment is in the journal."""

@@ -11,28 +11,31 @@ the service and in evaluation by a replay, and gives the same results for both.
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.advisory_generation.alarm_list import AlarmList
+from edge.advisory_generation.alarm_list import AlarmList, CommandRefused
+from edge.advisory_generation.case_list import CaseList
 from edge.contracts.alarm import Alarm
 from edge.contracts.command import AlarmCommand, AlarmVerb
 from edge.contracts.errors import ModelError
-from edge.contracts.plant import Plant, WaveformEntry
+from edge.contracts.plant import Plant
 from edge.contracts.sample_account import Fate, SampleAccount
 from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
 from edge.data_manipulation.grid import NEVER, GridRow
 from edge.data_manipulation.waveform_hold import INTERVALS as WAVEFORM_INTERVALS
-from edge.group_pipeline import GroupPipeline, Results
+from edge.group_pipeline import GroupPipeline, Results, SiteBlocks
 from edge.groups import groups_of
+from edge.knowledge import ClassKnowledge, load_knowledge
 from edge.pipeline_state import LAYOUT, Arrays, Layout, carried_over
 from edge.prognostic_assessment.degradation import FAILURE_SCORE, DegradationTrend
 from edge.state_detection.detector import check_fit
 from edge.state_detection.onnx_model import OnnxModel
+from edge.state_detection.shadow import Comparison
 
 __all__ = [
     "FAILURE_SCORE",
@@ -65,12 +68,21 @@ class GridValues:
 class Pipeline:
     """All blocks over all assets of a plant. `models` are by the name that the plant file gives them.
 
+    knowledge: of faults, by class; None: as it is shipped. clock: processor seconds by which models are watched while they
+    serve, None in a replay
     account: what became of every sample
     """
 
-    def __init__(self, plant: Plant, models: Mapping[str, OnnxModel]) -> None:
+    def __init__(
+        self,
+        plant: Plant,
+        models: Mapping[str, OnnxModel],
+        knowledge: Mapping[str, ClassKnowledge] | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
         self.plant = plant
         self.alarms = AlarmList(plant.edge.id)
+        self.cases = CaseList(plant.edge.id)
         self.account = SampleAccount(plant)
         self._time: int | None = None
         for asset_id, asset in plant.assets.items():
@@ -82,9 +94,46 @@ class Pipeline:
             for row in plant.signal_table
             if row.is_text
         }
-        self._groups = [
-            GroupPipeline(plant, group, models.get(group.model or ""), self.alarms, self.account) for group in groups_of(plant)
-        ]
+        tables = {(row.asset, row.name): self.texts[row.index] for row in plant.signal_table if row.is_text}
+        site = SiteBlocks(
+            alarms=self.alarms,
+            cases=self.cases,
+            account=self.account,
+            texts=tables,
+            knowledge=knowledge or load_knowledge(asset.asset_class for asset in plant.assets.values()),
+            clock=clock,
+        )
+        self._groups = [GroupPipeline(plant, group, models.get(group.model or ""), site) for group in groups_of(plant)]
+
+    def serve(self, name: str, model: OnnxModel | None, shadow: OnnxModel | None = None) -> None:
+        """From the next instant on `model` scores for the assets whose model has this name, and `shadow` beside it.
+
+        Windows, health and alarms go on. Raises `ModelError` where one of them does not fit an asset.
+        """
+        groups = [group for group in self._groups if group.group.model == name]
+        for each in filter(None, (model, shadow)):
+            for asset in (asset for group in groups for asset in group.group.assets):
+                check_fit(each.spec, each.path, asset, self.plant.assets[asset])
+        for group in groups:
+            group.serve(model, shadow)
+
+    def compared(self, name: str) -> Comparison:
+        """How the shadow of this name has come out so far."""
+        found = Comparison()
+        for group in self._groups:
+            if group.group.model == name and group.shadow is not None:
+                found = found.plus(group.shadow.comparison)
+        return found
+
+    def verdicts(self) -> dict[tuple[str, bool], str]:
+        """By name, and whether it is the shadow, models that are to be taken out of service, and why."""
+        found = {}
+        for group in self._groups:
+            shadow = group.shadow.detector if group.shadow else None
+            for detector, is_shadow in ((group.detector, False), (shadow, True)):
+                if detector is not None and detector.watch is not None and detector.watch.verdict is not None:
+                    found[group.group.model or "", is_shadow] = detector.watch.verdict
+        return found
 
     def feed(self, batch: SampleBatch) -> None:
         """Take samples, in any order within the allowed lateness."""
@@ -92,16 +141,10 @@ class Pipeline:
             group.grid.feed(batch)
 
     def feed_waveform(self, block: WaveformBlock) -> None:
-        """Take a block of a fast signal; those that no model takes are passed over."""
+        """Take a block of a fast signal."""
         for group in self._groups:
             for hold in group.waveforms.values():
                 hold.feed(block)
-
-    @property
-    def waveforms(self) -> tuple[WaveformEntry, ...]:
-        """The fast signals that models in service take: no others need be fetched."""
-        wanted = {(asset, name) for group in self._groups for name in group.waveforms for asset in group.group.assets}
-        return tuple(entry for entry in self.plant.waveform_table if (entry.asset, entry.name) in wanted)
 
     def advance(self, to: int) -> Results:
         """The sources' time has reached `to` [ns UTC]: close every instant that is due, and assess it."""
@@ -109,7 +152,9 @@ class Pipeline:
         self._time = to
         for group in self._groups:
             group.advance(to, results)
-        results.alarms.extend(self.alarms.expire(to))
+        expired = self.alarms.expire(to)
+        self.cases.take(to, expired)
+        results.alarms.extend(expired)
         return results
 
     def finish(self) -> Results:
@@ -119,18 +164,24 @@ class Pipeline:
             group.advance(group.grid.end, results)
         return results
 
-    def command(self, verb: AlarmVerb, command: AlarmCommand) -> Alarm | None:
-        """What an operator does to an alarm; None when it was so already. Raises `KullagerError` with the reason.
+    def command(self, verb: AlarmVerb, command: AlarmCommand) -> list[Alarm]:
+        """What an operator does to an alarm; nothing when it was so already. Raises `KullagerError` with the reason.
 
         Alarms live in the plant's time: a command happens when the stream has come, whatever the operator's clock says.
         """
         now = command.time if self._time is None else self._time
         shelved_until = None if command.shelved_until is None else now + command.shelved_until - command.time
-        return self.alarms.command(verb, dataclasses.replace(command, time=now, shelved_until=shelved_until))
+        if command.asset is not None and command.asset not in self.plant.assets:
+            raise CommandRefused(f"there is no asset '{command.asset}'; possible: {', '.join(self.plant.assets)}")
+        if command.asset is not None and command.rule is not None and not self.can_alarm(command.asset, command.rule):
+            raise CommandRefused(f"'{command.asset}' has no alarm rule '{command.rule}'")
+        changed = self.alarms.command(verb, dataclasses.replace(command, time=now, shelved_until=shelved_until))
+        self.cases.take(now, changed)
+        return changed
 
     def can_alarm(self, asset: str, rule: str) -> bool:
         """Whether there is such an asset, and such a rule for it."""
-        return any(group.can_alarm(asset, rule) for group in self._groups)
+        return any(group.alarms.can_alarm(asset, rule) for group in self._groups)
 
     def rewind(self) -> None:
         """The sources' clock has gone back: begin anew at the time that comes next. Alarms and health stay."""
@@ -193,6 +244,13 @@ def _codes(model: OnnxModel | None, signal: str) -> tuple[str, ...]:
     return next((context.codes for context in contexts if context.name == signal), ())
 
 
+def fits(model: OnnxModel, plant: Plant, name: str) -> None:
+    """Raise `ModelError` where a model does not fit an asset whose model has this name."""
+    for asset_id, asset in plant.assets.items():
+        if asset.model == name:
+            check_fit(model.spec, model.path, asset_id, asset)
+
+
 def load_models(plant: Plant, folder: Path) -> tuple[dict[str, OnnxModel], dict[str, str]]:
     """The models that the plant file names, from `<folder>/<name>.onnx`; and for those that may not go into service, why."""
     models: dict[str, OnnxModel] = {}
@@ -200,9 +258,7 @@ def load_models(plant: Plant, folder: Path) -> tuple[dict[str, OnnxModel], dict[
     for name in dict.fromkeys(asset.model for asset in plant.assets.values() if asset.model):
         try:
             model = OnnxModel.load(folder / f"{name}.onnx")
-            for asset_id, asset in plant.assets.items():
-                if asset.model == name:
-                    check_fit(model.spec, model.path, asset_id, asset)
+            fits(model, plant, name)
             models[name] = model
         except ModelError as error:
             problems[name] = str(error)
@@ -250,7 +306,12 @@ def regular_grid(
 def grid_values(plant: Plant, asset: str, batches: Iterable[SampleBatch], n_samples: int) -> GridValues:
     """The grid of one asset as the edge makes it for a model with windows of `n_samples`, for training."""
     (group,) = groups_of(plant, only=[asset])
-    blocks = GroupPipeline(plant, group, None, AlarmList(plant.edge.id), SampleAccount(plant), n_samples)
+    edge, texts = plant.edge.id, {(row.asset, row.name): TextTable() for row in plant.signal_table if row.is_text}
+    knowledge = {group.settings[0].asset_class: ClassKnowledge()}
+    site = SiteBlocks(
+        alarms=AlarmList(edge), cases=CaseList(edge), account=SampleAccount(plant), texts=texts, knowledge=knowledge
+    )
+    blocks = GroupPipeline(plant, group, None, site, n_samples)
     rows: list[GridRow] = []
     for batch in batches:
         blocks.grid.feed(batch)

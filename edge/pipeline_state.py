@@ -13,23 +13,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.contracts.plant import Asset
+from edge.contracts.sample_batch import TextTable
+from edge.groups import Group
 
 Arrays = dict[str, NDArray[np.generic]]
+Tables = Mapping[tuple[str, str], TextTable]
 
 NEVER: Final = np.iinfo(np.int64).min // 2
 LAYOUT: Final = "layout"
+# of each asset the texts of its text signals, in whose numbers the state holds them
+TEXTS: Final = "texts"
 _PENDING: Final = ("pending_signal", "pending_time", "pending_value", "pending_quality")
 # what concerns a group as a whole: the newest of what several bring
 _WHOLE: Final = ("grid/next", "degradation/block")
-# by array or block its axes, where it is not the assets alone; "signals" is what a window holds, "rules" what raises alarms
+# by array or block its axes, where the first is not the assets' and the others are nobody's; "signals" is what a window holds,
+# "rules" what raises alarms
 _AXES: Final = {
     "grid": ("assets", "signals"),
+    "signature": ("assets", "signals"),
     "window/window": ("assets", "samples", "signals"),
     "conditions": ("assets", "rules"),
+    "conditions/off": ("assets",),
     "degradation": ("steps", "assets"),
 }
 # what of an asset's settings its state depends on
-_OF_ASSET: Final = ("asset_class", "model", "period_s", "lateness_s", "context")
+_OF_ASSET: Final = ("asset_class", "model", "period_s", "lateness_s", "context", "production")
 _OF_SIGNAL: Final = ("unit", "source", "node", "topic", "field", "device", "metric", "resample")
 
 
@@ -43,6 +51,7 @@ class Layout:
     numbers: tuple[tuple[int, ...], ...]
     rules: tuple[str, ...]
     model: str
+    n_samples: int = 0
 
     def as_array(self) -> NDArray[np.generic]:
         return np.array(json.dumps(asdict(self)))
@@ -58,7 +67,35 @@ class Layout:
 def fingerprint(asset: Asset) -> str:
     """What an asset's state depends on: with another one it begins anew."""
     signals = {name: [getattr(signal, key) for key in _OF_SIGNAL] for name, signal in asset.signals.items()}
-    return json.dumps([[getattr(asset, key) for key in _OF_ASSET], signals], sort_keys=True)
+    return json.dumps([[getattr(asset, key) for key in _OF_ASSET], signals], sort_keys=True, default=asdict)
+
+
+def texts_as_array(group: Group, tables: Tables) -> NDArray[np.generic]:
+    """(n_assets,) of each asset the texts of its text signals by name, as JSON."""
+    texts = [
+        {name: tables[asset, name].texts for name in settings.context}
+        for asset, settings in zip(group.assets, group.settings, strict=True)
+    ]
+    return np.array([json.dumps(each) for each in texts])
+
+
+def renumbered(state: Arrays, group: Group, tables: Tables) -> Arrays:
+    """A group's state with its texts in the numbers of these tables, which learn what they do not know yet."""
+    made = dict(state)
+    window = state["window/window"].astype(np.float32)
+    value = state["grid/value"].astype(np.float64).reshape(group.shape)
+    pending, signals = state["grid/pending_value"].astype(np.float64), state["grid/pending_signal"]
+    for row, asset in enumerate(group.assets):
+        for name, texts in json.loads(str(state[TEXTS][row])).items():
+            numbers = np.array([tables[asset, name].code(text) for text in texts], np.float64)
+            column = group.column(name)
+            # views, so that what is assigned is kept
+            parts: tuple[NDArray[Any], ...] = (window[row, :, column], value[row : row + 1, column], pending)
+            mine = (True, True, signals == group.signal[row, column])
+            for part, those in zip(parts, mine, strict=True):
+                there = np.isfinite(part) & (part < len(numbers)) & those
+                part[there] = numbers[part[there].astype(np.int64)]
+    return made | {"window/window": window, "grid/value": value.ravel(), "grid/pending_value": pending}
 
 
 def carried_over(
@@ -88,7 +125,8 @@ def carried_over(
 
 
 def _is_same(old: Layout, old_row: int, new: Layout, row: int) -> bool:
-    return old.model == new.model and old.settings[old_row] == new.settings[row]
+    # with another model an asset begins anew, as it may be of other signals; one that is replaced while the edge runs does not
+    return old.model == new.model and old.n_samples == new.n_samples and old.settings[old_row] == new.settings[row]
 
 
 def _carry(
@@ -105,11 +143,18 @@ def _carry(
         if name in _WHOLE:
             made[key] = np.maximum(made[key], part[name])
             continue
+        if name not in part:
+            # of a version that did not have it
+            continue
         axes = _AXES.get(name) or _AXES.get(name.partition("/")[0]) or ("assets",)
         source, result = part[name], made[key].copy()
+        if source.dtype.kind == "U":
+            # a text array holds no longer texts than it was made with
+            result = result.astype(np.result_type(source.dtype, result.dtype))
         if axes == ("assets", "signals"):
             # flat in the grid
             source, result = source.reshape(len(old.assets), -1), result.reshape(len(new.assets), -1)
+        axes += ("",) * (source.ndim - len(axes))
         everywhere = [list(range(size)) for size in source.shape]
         take = [places[axis][0] if axis in places else every for axis, every in zip(axes, everywhere, strict=True)]
         put = [places[axis][1] if axis in places else every for axis, every in zip(axes, everywhere, strict=True)]

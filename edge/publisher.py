@@ -12,9 +12,10 @@ from typing import Final
 
 import orjson
 
-from edge.contracts.command import AlarmCommand, AlarmVerb, Reply, ResendCommand
-from edge.contracts.errors import KullagerError, MessageError
+from edge.contracts.command import EvidenceAnswer, Reply, ResendCommand
+from edge.contracts.errors import MessageError
 from edge.contracts.plant import Plant
+from edge.contracts.spectrum import WaveformSpectrum
 from edge.contracts.status import EdgeStatus
 from edge.formats.json_message import SCHEMA, decode, encode
 from edge.journal import Entry, Journal
@@ -28,7 +29,10 @@ MAX_RESENT: Final = 1000
 
 
 class Publisher:
-    """`run` keeps the connection; `publish_new` sends what the journal has got since."""
+    """`run` keeps the connection; `publish_new` sends what the journal has got since.
+
+    on_command: carries out a verb, given the message and its topic; the answer, or None. Raises `MessageError`.
+    """
 
     def __init__(
         self,
@@ -36,12 +40,12 @@ class Publisher:
         journal: Journal,
         password: str | None,
         certificate: Path | None,
-        on_alarm_command: Callable[[AlarmVerb, AlarmCommand], None],
+        on_command: Callable[[str, bytes, str], Reply | None],
         offline: EdgeStatus,
     ) -> None:
         _, broker = plant.results_source
         self._edge, self._topics, self._journal = plant.edge.id, plant.topics, journal
-        self._on_alarm_command = on_alarm_command
+        self._on_command = on_command
         self._connection = MqttConnection(
             url=broker.url,
             client_id=f"{plant.edge.id}-results",
@@ -105,6 +109,16 @@ class Publisher:
     def publish_status(self, status: EdgeStatus) -> None:
         self._keep(self._topics.edge_status(self._edge), encode(status))
 
+    def publish_spectrum(self, found: WaveformSpectrum) -> None:
+        """The newest of a fast signal; what was before it is not kept."""
+        self._keep(self._topics.spectrum(found.asset, found.signal), encode(found))
+
+    def publish_evidence(self, command: str, client: str, parts: Sequence[bytes], answer: EvidenceAnswer) -> None:
+        """A file in parts, and then what it should be."""
+        for number, part in enumerate(parts):
+            self._connection.publish(self._topics.edge_evidence(self._edge, client, command, number), part)
+        self._connection.publish(self._topics.edge_evidence(self._edge, client, command, "end"), encode(answer))
+
     def journal_replaced(self) -> None:
         """The journal is another one now, and begins at 1."""
         self._next = 1
@@ -143,21 +157,10 @@ class Publisher:
         try:
             if verb == "resend":
                 self._resend(decode(ResendCommand, message.payload, message.topic))
-            elif verb in AlarmVerb.__members__.values():
-                command = decode(AlarmCommand, message.payload, message.topic)
-                self._carry_out(AlarmVerb(verb), command)
-            else:
-                logger.warning("%s: the command '%s' is not served by this version", message.topic, verb)
+            elif (reply := self._on_command(verb, message.payload, message.topic)) is not None:
+                self._connection.publish(self._topics.edge_reply(self._edge, reply.command_id), encode(reply))
         except MessageError as error:
             logger.warning("a command was refused: %s", error)
-
-    def _carry_out(self, verb: AlarmVerb, command: AlarmCommand) -> None:
-        try:
-            self._on_alarm_command(verb, command)
-            reply = Reply(command_id=command.command_id, ok=True)
-        except KullagerError as error:
-            reply = Reply(command_id=command.command_id, ok=False, problem=str(error))
-        self._connection.publish(self._topics.edge_reply(self._edge, command.command_id), encode(reply))
 
     def _resend(self, command: ResendCommand) -> None:
         """Send again what a client misses; what is gone is said, so that it can be named as lost."""

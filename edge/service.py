@@ -10,7 +10,7 @@ import logging
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -18,25 +18,29 @@ from typing import Final
 import numpy as np
 
 from edge import __version__
+from edge.commands import Commands
 from edge.contracts.alarm import Alarm
-from edge.contracts.assessment import Assessment
-from edge.contracts.command import AlarmCommand, AlarmVerb
-from edge.contracts.plant import MqttSource, OpcuaSource, Plant, SignalEntry, SparkplugSource, WaveformEntry
+from edge.contracts.audit import ModelAudit
+from edge.contracts.case import Case
+from edge.contracts.command import AlarmCommand, AlarmVerb, EvidenceAnswer, EvidenceCommand
+from edge.contracts.plant import Plant
 from edge.contracts.plant_file import source_certificate, source_password
 from edge.contracts.sample_account import Fate
-from edge.contracts.sample_batch import SampleBatch, TextTable, WaveformBlock
-from edge.contracts.status import EdgeStatus, JournalStatus, ModelStatus
-from edge.data_acquisition.account import SourceAccount
-from edge.data_acquisition.mqtt import MqttAcquisition
-from edge.data_acquisition.opcua import OpcuaAcquisition
-from edge.data_acquisition.opcua_security import opcua_credentials
-from edge.data_acquisition.sparkplug import SparkplugAcquisition
+from edge.contracts.sample_batch import SampleBatch, WaveformBlock
+from edge.contracts.status import EdgeStatus, JournalStatus
 from edge.data_acquisition.stream_clock import StreamClock
-from edge.journal import Journal, JournalError
+from edge.evidence import Draft, Evidence, parts_of
+from edge.journal import Journal, JournalError, Result
+from edge.knowledge import load_knowledge
 from edge.ledger import Ledger
-from edge.pipeline import OnnxModel, Pipeline, load_models
+from edge.models_in_service import ModelsInService
+from edge.outputs import Output
+from edge.outputs.opcua_server import OpcuaResults
+from edge.outputs.sparkplug import SparkplugResults
+from edge.pipeline import Pipeline
 from edge.publisher import Publisher
 from edge.recorder import Recorder, left_open
+from edge.sources import Sources
 from edge.telemetry import AccountShown, Telemetry
 
 logger = logging.getLogger(__name__)
@@ -66,42 +70,36 @@ class EdgeService:
 
     def __init__(self, plant: Plant, home: Path, environ: Mapping[str, str]) -> None:
         self._plant, self._home, self._environ = plant, home, environ
-        self._models, self._model_problems = load_models(plant, home / "models")
-        for problem in self._model_problems.values():
-            logger.error("model refused: %s", problem)
-        self._pipeline = Pipeline(plant, self._models)
+        self._unwritten: deque[Result] = deque()
+        self._models = ModelsInService(plant, home, self._audit)
+        classes = (asset.asset_class for asset in plant.assets.values())
+        knowledge = load_knowledge(classes, home / "edge" / "knowledge")
+        self._pipeline = Pipeline(plant, self._models.champions, knowledge, time.thread_time)
+        self._models.serve(self._pipeline)
         self._clock = StreamClock({name: source.clock for name, source in plant.sources.items() if plant.signals_of(name)})
         self._queue: asyncio.Queue[_Brought] = asyncio.Queue(QUEUE_SIZE)
         self._account = self._pipeline.account
-        self._accounts = {
-            name: SourceAccount(name, source.clock, time.time_ns, self._account) for name, source in plant.sources.items()
-        }
+        self._sources = Sources(plant, home, environ, self._pipeline.texts, self._account, self._bring, self)
+        self._accounts = self._sources.accounts
         # what is between its source and the pipeline
         self._queued = np.zeros(len(self._account.received), np.int64)
         self._interrupted: list[_Brought] = []
-        self._opcua: list[OpcuaAcquisition] = []
-        self._warm: dict[str, asyncio.Task[None]] = {}
         self.is_relieved = False
         self.plant_problem: str | None = None
-        self._unwritten: deque[Assessment | Alarm] = deque()
         self._journal_problem: str | None = None
         self._lost = 0
         self._assessed: dict[str, Counter[str]] = {asset: Counter() for asset in plant.assets}
         texts = {entry.index: self._pipeline.texts[entry.index] for entry in plant.signal_table if entry.is_text}
         self._recorder = Recorder(home / "edge" / "recordings", plant.edge.recording, plant.signal_table, texts)
         self._tidying: asyncio.subprocess.Process | None = None
-        self._ledger = Ledger(home / "edge" / "gaps.sqlite", plant, self._cause_of)
+        self._ledger = Ledger(home / "edge" / "gaps.sqlite", plant, self._sources.cause_of)
+        self._evidence = Evidence(home / "edge" / "evidence", plant, texts)
+        self._writing_evidence: asyncio.Task[None] | None = None
+        self._outputs: dict[str, Output] = {}
 
     async def warm_up(self, patience_s: float) -> None:
         """Connect the OPC UA sources, and wait until they are there, but not for longer than `patience_s`."""
-        texts = self._pipeline.texts
-        for name, source in self._plant.sources.items():
-            if isinstance(source, OpcuaSource) and (run := self._acquisition(name, texts)) is not None:
-                self._warm[name] = asyncio.create_task(run, name=f"source {name}")
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience_s):
-                while not all(self._accounts[name].is_connected for name in self._warm):  # noqa: ASYNC110  # accounts tell no one
-                    await asyncio.sleep(TICK_S)
+        await self._sources.warm_up(patience_s)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve. Raises `JournalError` where the journal cannot be opened."""
@@ -115,9 +113,10 @@ class EdgeService:
                 journal,
                 source_password(name, self._environ),
                 source_certificate(name, self._environ),
-                self._alarm_command,
+                Commands(self._alarm_command, self._models.command, self._send_evidence).carry_out,
                 self._status(online=False),
             )
+            self._outputs = self._made_outputs()
             if left_open(self._recorder.folder):
                 await self._tidy_recordings()
             address = self._environ.get("KULLAGER_EDGE_METRICS", self._plant.edge.metrics)
@@ -130,14 +129,17 @@ class EdgeService:
     async def _serve(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as sinks:
             publishing = sinks.create_task(self._publisher.run(), name="publisher")
+            offering = [sinks.create_task(each.run(), name=f"output {name}") for name, each in self._outputs.items()]
             async with asyncio.TaskGroup() as sources:
-                tasks = [sources.create_task(run, name=f"source {name}") for name, run in self._acquisitions()]
+                tasks = [sources.create_task(run, name=f"source {name}") for name, run in self._sources.runs()]
                 tasks.append(sources.create_task(self._work(), name="pipeline"))
                 await stop.wait()
                 for task in tasks:
                     task.cancel()
+            self._models.cancel()
             self._step()
             self._save_state()
+            await self._finish_evidence()
             self._recorder.write(time.time())
             self._recorder.close()
             self._save_ledger()
@@ -150,50 +152,18 @@ class EdgeService:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_S):
                     await self._publisher.drained()
-            publishing.cancel()
+            for task in (publishing, *offering):
+                task.cancel()
 
-    def _acquisitions(self) -> list[tuple[str, Coroutine[None, None, None]]]:
-        texts, runs = self._pipeline.texts, []
-        for name in self._plant.sources:
-            if (warm := self._warm.pop(name, None)) is not None:
-                runs.append((name, _the_same(warm)))
-            elif (run := self._acquisition(name, texts)) is not None:
-                runs.append((name, run))
-            else:
-                self._accounts[name].connected()
-        return runs
-
-    def _acquisition(self, name: str, texts: Mapping[int, TextTable]) -> Coroutine[None, None, None] | None:
-        """None where nothing comes from the source."""
-        source, signals, account = self._plant.sources[name], self._plant.signals_of(name), self._accounts[name]
-        waves = tuple(entry for entry in self._pipeline.waveforms if entry.signal.source == name)
-        if not signals and not waves:
-            return None
-        password, certificate = source_password(name, self._environ), source_certificate(name, self._environ)
-        held = self._plant.on_change_of(name)
-        match source:
-            case OpcuaSource():
-                credentials = opcua_credentials(name, self._home, self._environ)
-                periods = {asset_id: asset.period_s for asset_id, asset in self._plant.assets.items()}
-                rows: list[SignalEntry | WaveformEntry] = [*signals, *waves]
-                acquisition = OpcuaAcquisition(
-                    name, source, rows, texts, account, self._bring, credentials, periods, self, held
-                )
-                self._opcua.append(acquisition)
-                return acquisition.run()
-            case SparkplugSource():
-                edge = self._plant.edge.id
-                return SparkplugAcquisition(
-                    name, source, edge, signals, texts, account, self._bring, self, password, certificate, held
-                ).run()
-            case MqttSource():
-                return MqttAcquisition(
-                    name, source, self._plant, texts, account, self._bring, password, waves, certificate
-                ).run()
-
-    def _cause_of(self, source: str) -> str | None:
-        account = self._accounts[source]
-        return None if account.is_connected else account.status().problem or "the source was not connected yet"
+    def _made_outputs(self) -> dict[str, Output]:
+        """The ways back into the plant that are switched on."""
+        plant, environ, open_alarms = self._plant, self._environ, self._pipeline.alarms.open
+        made: dict[str, Output] = {}
+        if plant.edge.opcua is not None:
+            made["opcua"] = OpcuaResults(plant, self._home, environ, open_alarms, self._alarm_command)
+        if plant.edge.sparkplug is not None:
+            made["sparkplug"] = SparkplugResults(plant, environ, open_alarms, self._alarm_command)
+        return made
 
     def newest(self) -> Mapping[int, int]:
         """By number of the signal its newest sample [ns UTC]: what came before is not missing."""
@@ -245,6 +215,8 @@ class EdgeService:
                 assessed = {name: dict(each) for name, each in self._assessed.items()}
                 self._telemetry.show(self._status(online=True), assessed, self._account_shown())
                 self._keep_journal()
+                self._models.look()
+                self._write_evidence()
                 if self._recorder.write(time.time()):
                     await self._tidy_recordings()
             if now >= next_state:
@@ -258,6 +230,7 @@ class EdgeService:
 
     def _take(self, brought: _Brought) -> None:
         np.add.at(self._queued, brought.batch.signal, -1)
+        self._evidence.take(brought.batch)
         if isinstance(brought.batch, WaveformBlock):
             # it tells of the past, and does not move the time on
             self._pipeline.feed_waveform(brought.batch)
@@ -279,9 +252,14 @@ class EdgeService:
             results = self._pipeline.advance(to)
             for found in results.assessments:
                 self._assessed[found.asset][found.reason or found.state] += 1
-            self._unwritten.extend(results.assessments)
-            self._unwritten.extend(results.alarms)
+            for found_ones in (results.assessments, results.alarms, results.cases, results.performances):
+                self._unwritten.extend(found_ones)
             self._write()
+            self._evidence.saw(results.alarms, results.spectra)
+            for spectrum in results.spectra:
+                self._publisher.publish_spectrum(spectrum)
+            for output in self._outputs.values():
+                output.show(results.assessments, results.alarms)
 
     def _keep_journal(self) -> None:
         """What a journal needs now and then."""
@@ -302,16 +280,11 @@ class EdgeService:
         if not self._unwritten:
             return
         waiting = list(self._unwritten)
-        alarms = [result for result in waiting if isinstance(result, Alarm)]
-        open_alarms = (self._pipeline.alarms.open, self._pipeline.alarms.holding) if alarms else None
+        pipeline = self._pipeline
+        changed = any(isinstance(result, Alarm | Case) for result in waiting)
+        open_alarms = (pipeline.alarms.open, pipeline.alarms.holding, pipeline.cases.open) if changed else None
         try:
-            entries = self._journal.append(
-                [result for result in waiting if isinstance(result, Assessment)],
-                alarms,
-                time.time(),
-                self._pipeline.reached,
-                open_alarms,
-            )
+            entries = self._journal.append(waiting, time.time(), pipeline.reached, open_alarms)
         except JournalError as error:
             if self._journal_problem is None:
                 logger.error("%s; results wait in memory", error)
@@ -327,11 +300,43 @@ class EdgeService:
         self._publisher.publish_new(entries)
 
     def _alarm_command(self, verb: AlarmVerb, command: AlarmCommand) -> None:
-        alarm = self._pipeline.command(verb, command)
-        if alarm is not None:
+        changed = self._pipeline.command(verb, command)
+        for alarm in changed:
             logger.info("alarm %s of '%s': %s by %s", alarm.alarm_id, alarm.asset, verb, command.by)
-            self._unwritten.append(alarm)
-            self._write()
+        self._unwritten.extend(changed)
+        self._write()
+        for output in self._outputs.values():
+            output.show((), changed)
+
+    def _audit(self, step: ModelAudit) -> None:
+        # written with the next results: models may have something to tell before there is a journal
+        self._unwritten.append(step)
+
+    def _write_evidence(self) -> None:
+        """Begin to write what is due, one after the other, in a thread."""
+        if self._writing_evidence is not None and not self._writing_evidence.done():
+            return
+        if drafts := self._evidence.due(self._clock.time(time.monotonic())):
+            self._writing_evidence = asyncio.create_task(self._written(drafts), name="evidence")
+
+    async def _written(self, drafts: Sequence[Draft]) -> None:
+        for draft in drafts:
+            try:
+                await asyncio.to_thread(draft.write)
+                await asyncio.to_thread(self._evidence.tidy)
+            except OSError as error:
+                logger.error("%s: evidence cannot be written: %s", draft.path, error.strerror or error)
+
+    async def _finish_evidence(self) -> None:
+        if self._writing_evidence is not None:
+            await self._writing_evidence
+        await self._written(self._evidence.due(None))
+
+    def _send_evidence(self, command: EvidenceCommand) -> None:
+        content = self._evidence.read(command.alarm_id)
+        parts, sha256 = parts_of(content)
+        answer = EvidenceAnswer(command_id=command.command_id, parts=len(parts), n_bytes=len(content), sha256=sha256)
+        self._publisher.publish_evidence(command.command_id, command.client, parts, answer)
 
     def _status(self, *, online: bool) -> EdgeStatus:
         journal = self._journal
@@ -343,7 +348,7 @@ class EdgeService:
             sources={
                 name: replace(account.status(), silent=self._ledger.silent(name)) for name, account in self._accounts.items()
             },
-            models=self._model_status(),
+            models=self._models.status(),
             journal=JournalStatus(
                 id=journal.id,
                 last_seq=journal.last_seq,
@@ -353,6 +358,8 @@ class EdgeService:
             recording=self._recorder.status,
             refused=dict(self._pipeline.counts),
             plant_problem=self.plant_problem,
+            outputs={name: output.problem for name, output in self._outputs.items()},
+            flood=self._pipeline.alarms.is_flood,
         )
 
     def _account_shown(self) -> AccountShown:
@@ -364,17 +371,6 @@ class EdgeService:
             difference=account.difference(waiting),
             out_of_order=self._ledger.out_of_order,
         )
-
-    def _model_status(self) -> dict[str, ModelStatus]:
-        failing = self._pipeline.problems
-        users: dict[str, list[str]] = {}
-        for asset_id, asset in self._plant.assets.items():
-            if asset.model:
-                users.setdefault(asset.model, []).append(asset_id)
-        return {
-            name: _model_status(self._models.get(name), assets, self._model_problems.get(name) or failing.get(name))
-            for name, assets in users.items()
-        }
 
     async def _tidy_recordings(self) -> None:
         """Begin to make Parquet of closed logs, in a process of its own; one at a time."""
@@ -393,6 +389,7 @@ class EdgeService:
         anew, reached = list(self._plant.assets), self._journal.reached()
         alarms, holding = self._journal.open_alarms()
         self._pipeline.alarms.restore(alarms, holding)
+        self._pipeline.cases.restore(self._journal.open_cases(), alarms)
         try:
             if (state := self._journal.load_state()) is not None:
                 anew = self._pipeline.restore(state, reached)
@@ -411,29 +408,10 @@ class EdgeService:
                 self._unwritten.extend([ended] if ended is not None else [])
 
     def _save_ledger(self) -> None:
-        self._ledger.save({index: time for each in self._opcua for index, time in each.owed.items()})
+        self._ledger.save(self._sources.owed)
 
     def _save_state(self) -> None:
         try:
             self._journal.save_state(self._pipeline.state())
         except JournalError as error:
             logger.error("%s", error)
-
-
-async def _the_same(task: asyncio.Task[None]) -> None:
-    """A task that has begun before, as one of a group: it ends with it."""
-    await task
-
-
-def _model_status(model: OnnxModel | None, assets: list[str], problem: str | None) -> ModelStatus:
-    if model is None:
-        return ModelStatus(assets=tuple(assets), problem=problem)
-    spec = model.spec
-    return ModelStatus(
-        version=spec.version,
-        assets=tuple(assets),
-        tolerance={name: reference.tolerance for name, reference in spec.reference.items() if reference.tolerance is not None},
-        false_alarms_per_week=spec.false_alarms_per_week,
-        figures={name: figure for name, figure in spec.figures.items() if isinstance(figure, int | float)},
-        problem=problem,
-    )

@@ -1,21 +1,50 @@
 """Alarms. The edge owns them: what an operator does goes there as a command, and the answer is what it then publishes."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from api.alarm_performance import alarm_performance
 from api.answers import ALARM, JSON, Items, Time, example, json_answer, raw_list, ready
 from api.problems import Problem, answers
 from api.security import json_only
 from api.services import Operator, Services, Use
 from api.store import AlarmRow
+from edge.contracts.alarm import Alarm
 from edge.contracts.command import AlarmVerb
-from edge.formats.json_message import parse_time
+from edge.formats.json_message import decode, format_time, parse_time
 
 router = APIRouter(prefix="/alarms", tags=["alarms"])
 
 AT_MOST: Final = 1000
+ZIP: Final = "application/zip"
+WEEK_NS: Final = 7 * 86_400 * 1_000_000_000
+# what stood before the time that is asked for is looked for so far back, and no more changes are counted
+BEFORE_NS: Final = 2 * WEEK_NS
+MOST_CHANGES: Final = 200_000
+PERFORMANCE_EXAMPLE: Final = {
+    "from": "2026-11-16T10:00:00Z",
+    "to": "2026-11-23T10:00:00Z",
+    "periods": 1008,
+    "alarms": 9,
+    "per_period": [1000, 7, 1, *[0] * 18],
+    "mean": 0.009,
+    "most": 2,
+    "acceptable": 0.999,
+    "manageable": 1.0,
+    "over_10": 0.0,
+    "floods": 0,
+    "flood_share": 0.0,
+    "chattering": [],
+    "fleeting": 0,
+    "stale": 0,
+    "standing": 1,
+    "suppressed": 0,
+    "frequent": [{"asset": "pump-101", "rule": "anomaly", "count": 4}],
+    "by_priority": {"low": 0.44, "medium": 0.33, "high": 0.22, "critical": 0.0},
+}
 ALARM_ID = Annotated[str, Path(examples=["0198f0c3-1b2c-7d10-8a4e-5f3b7a9c2d01"])]
 Comment = Annotated[str, Field(min_length=1, max_length=1000, examples=["Bearing ordered, watch until Friday"])]
 NO_ALARM: Final = "there is no alarm '0198f0c3-0000'; GET /api/v1/alarms?state=all lists them"
@@ -79,6 +108,48 @@ def list_alarms(
 
 
 @router.get(
+    "/performance",
+    responses={200: {"content": {JSON: {"example": PERFORMANCE_EXAMPLE}}}, **answers(_422="query.from: should be a time")},
+    summary="How well the alarms serve those who watch them, after ISA-18.2: a distribution for each 10 minutes",
+)
+def get_performance(
+    services: Use,
+    first: Annotated[Time | None, Query(alias="from", description="default: a week before `to`")] = None,
+    last: Annotated[Time | None, Query(alias="to", description="default: the newest change of an alarm")] = None,
+) -> Response:
+    newest = services.store.alarms(only_open=False, asset=None, at_most=1)
+    until = parse_time(last) if last is not None else newest[0].changed + 1 if newest else 0
+    since = parse_time(first) if first is not None else until - WEEK_NS
+    if since >= until and (first or last):
+        raise Problem(422, f"query.from: {format_time(since)} should be a time before query.to, {format_time(until)}")
+    messages = services.store.of_kind("alarm", since - BEFORE_NS, until, MOST_CHANGES)
+    told = alarm_performance((decode(Alarm, message, "the database") for message in messages), since, until)
+    named = {"chattering": told.chattering, "frequent": told.frequent}
+    body = asdict(told) | {name: [asdict(each) for each in counts] for name, counts in named.items()}
+    return json_answer({"from": format_time(body.pop("first")), "to": format_time(body.pop("last")), **body})
+
+
+@router.get(
+    "/{alarm_id}/evidence",
+    responses={
+        200: {"description": "alarm, samples, waveforms and spectra as a zip", "content": {ZIP: {"example": "(binary)"}}},
+        **answers(
+            _404="no evidence is kept of alarm 0198f0c3: it is too old, or was not written",
+            _502="edge 'edge-1' sent the file wrongly: its sha256 is not what the edge says",
+            _503="the broker mqtt://127.0.0.1:1883 is not connected; edge 'edge-1' cannot be reached now",
+            _504="edge 'edge-1' did not answer within 5 s; the command may still take effect",
+        ),
+    },
+    response_class=Response,
+    summary="What was measured from before to after an alarm, as a file",
+)
+async def get_evidence(services: Use, alarm_id: ALARM_ID) -> Response:
+    content = await services.commands.fetch_evidence(_known(services, alarm_id))
+    name = f'attachment; filename="evidence-{alarm_id}.zip"'
+    return Response(content, media_type=ZIP, headers={"Content-Disposition": name})
+
+
+@router.get(
     "/{alarm_id}",
     responses={200: {"content": {JSON: {"example": {**ALARM, "history": [ALARM]}}}}, **answers(_404=NO_ALARM)},
     summary="One alarm with every change it went through",
@@ -107,6 +178,26 @@ async def shelve(services: Use, by: Operator, alarm_id: ALARM_ID, body: Shelving
 )
 async def unshelve(services: Use, by: Operator, alarm_id: ALARM_ID, body: Remark) -> Response:
     return await _change(services, alarm_id, AlarmVerb.UNSHELVE, by, body.comment)
+
+
+@router.post(
+    "/{alarm_id}/out-of-service",
+    responses=CHANGE_ANSWERS,
+    dependencies=[Depends(json_only)],
+    summary="Take it out of service, as for maintenance",
+)
+async def take_out_of_service(services: Use, by: Operator, alarm_id: ALARM_ID, body: Remark) -> Response:
+    return await _change(services, alarm_id, AlarmVerb.OUT_OF_SERVICE, by, body.comment)
+
+
+@router.post(
+    "/{alarm_id}/return-to-service",
+    responses=CHANGE_ANSWERS,
+    dependencies=[Depends(json_only)],
+    summary="Put it back: it is active at once where its condition holds",
+)
+async def return_to_service(services: Use, by: Operator, alarm_id: ALARM_ID, body: Remark) -> Response:
+    return await _change(services, alarm_id, AlarmVerb.RETURN_TO_SERVICE, by, body.comment)
 
 
 @router.post(

@@ -48,7 +48,7 @@ def list_assets(services: Use) -> Response:
     summary="One machine with its newest assessment",
 )
 def get_asset(services: Use, asset_id: ASSET_ID) -> Response:
-    return json_answer(_asset(services, asset_id, _known(services, asset_id)))
+    return json_answer(_asset(services, asset_id, known_asset(services, asset_id)))
 
 
 @router.get(
@@ -67,7 +67,7 @@ def list_assessments(
     last: Annotated[Time | None, Query(alias="to", description="default: the newest assessment")] = None,
     points: Annotated[int, Query(ge=10, le=10_000, description="at most so many assessments", examples=[1000])] = 1000,
 ) -> Response:
-    _known(services, asset_id)
+    known_asset(services, asset_id)
     newest = parse_time(last) if last is not None else services.store.latest_time(asset_id)
     if newest is None:
         return raw_list([])
@@ -78,7 +78,8 @@ def list_assessments(
     return raw_list(services.store.messages(kept))
 
 
-def _known(services: Services, asset_id: str) -> Asset:
+def known_asset(services: Services, asset_id: str) -> Asset:
+    """The asset of this name; raises `Problem`."""
     asset = services.plant.assets.get(asset_id)
     if asset is None:
         raise Problem(404, f"there is no asset '{asset_id}'; possible: {', '.join(services.plant.assets)}")

@@ -1,16 +1,27 @@
-"""The alarms of an edge and what happens to them; the life cycle itself is the table in `contracts/alarm.py`."""
+"""The alarms of an edge and what happens to them; the life cycle itself is the table in `contracts/alarm.py`.
+
+Two things are silenced by design, which ISA-18.2 calls designed suppression. What a machine has while it is off is suppressed
+until it runs again. In a flood (more than 10 alarms begin within 10 minutes, until it is fewer than 5) alarms that are not of
+high priority, and are not the first of their case, wait until it is over: what comes first stays readable.
+"""
 
 import dataclasses
 import uuid
+from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from edge.contracts.alarm import Alarm, AlarmEvent, AlarmState, BilingualText, Evidence, Priority, next_state
+from edge.contracts.alarm import Alarm, AlarmEvent, AlarmState, BilingualText, Evidence, Priority, Suppression, next_state
 from edge.contracts.command import AlarmCommand, AlarmVerb
 from edge.contracts.errors import KullagerError
 
 _NAMESPACE: Final = uuid.UUID("5c7d3c56-9d6e-4c53-9a3c-2a4f3c7d1b60")
-_ACTIVE: Final = (AlarmState.ACTIVE_UNACKNOWLEDGED, AlarmState.ACTIVE_ACKNOWLEDGED)
+ACTIVE: Final = (AlarmState.ACTIVE_UNACKNOWLEDGED, AlarmState.ACTIVE_ACKNOWLEDGED)
+# the rule of what stands for all alarms of a machine that is out of service
+ALL_RULES: Final = "all"
+FLOOD_NS: Final = 600 * 1_000_000_000
+FLOOD_BEGINS, FLOOD_ENDS = 10, 5
+_SPARED: Final = (Priority.HIGH, Priority.CRITICAL)
 
 
 class CommandRefused(KullagerError):
@@ -23,8 +34,10 @@ class AlarmList:
     def __init__(self, edge: str) -> None:
         self._edge = edge
         self._alarms: dict[tuple[str, str], Alarm] = {}
-        # shelved alarms follow their condition in silence
+        # silenced alarms follow their condition without a word
         self._condition_holds: set[str] = set()
+        self._begun: deque[int] = deque()
+        self.is_flood = False
 
     @property
     def open(self) -> tuple[Alarm, ...]:
@@ -36,26 +49,51 @@ class AlarmList:
         return tuple(sorted(self._condition_holds))
 
     def begin(
-        self, time: int, *, asset: str, rule: str, priority: Priority, text: BilingualText, evidence: Evidence
+        self,
+        time: int,
+        *,
+        asset: str,
+        rule: str,
+        priority: Priority,
+        text: BilingualText,
+        evidence: Evidence,
+        case_id: str | None = None,
+        first_out: bool = False,
     ) -> Alarm | None:
-        """The condition of a rule has begun; None when nothing changes for an operator (shelved)."""
+        """The condition of a rule has begun; None when nothing changes for an operator (shelved, out of service)."""
         alarm = self._alarms.get((asset, rule))
         if alarm is None:
-            # the identity follows from what happened, so that a replay gives the same
-            alarm_id = str(uuid.uuid5(_NAMESPACE, f"{self._edge}/{asset}/{rule}/{time}"))
-            alarm = Alarm(
-                asset=asset,
-                alarm_id=alarm_id,
-                rule=rule,
-                priority=priority,
-                state=AlarmState.NORMAL,
-                raised=time,
-                changed=time,
-                text=text,
-                evidence=evidence,
-            )
+            alarm = dataclasses.replace(self._new(time, asset, rule, priority, text, evidence), first_out=first_out)
         self._condition_holds.add(alarm.alarm_id)
-        return self._put(alarm, AlarmEvent.ACTIVATE, time, text=text, evidence=evidence)
+        about: dict[str, object] = {"text": text, "evidence": evidence, "case_id": case_id}
+        if alarm.state is AlarmState.NORMAL and (asset, ALL_RULES) in self._alarms:
+            # it is told as such, and active when the machine is back in service
+            return self._put(alarm, AlarmEvent.REMOVE_FROM_SERVICE, time, **about)
+        if alarm.state is AlarmState.OUT_OF_SERVICE:
+            self._alarms[asset, rule] = dataclasses.replace(alarm, priority=priority, **about)  # type: ignore[arg-type]
+            return None
+        if alarm.state in (AlarmState.NORMAL, AlarmState.RETURNED_UNACKNOWLEDGED):
+            self._begun.append(time)
+            self._look_for_flood(time)
+            if self.is_flood and alarm.state is AlarmState.NORMAL and priority not in _SPARED and not first_out:
+                return self._put(alarm, AlarmEvent.SUPPRESS, time, suppressed_by=Suppression.FLOOD, **about)
+        return self._put(alarm, AlarmEvent.ACTIVATE, time, **about)
+
+    def suppress(self, time: int, asset: str) -> list[Alarm]:
+        """The machine is off: its active alarms are suppressed by design."""
+        active = [alarm for alarm in self._alarms.values() if alarm.asset == asset and alarm.state in ACTIVE]
+        changed = (self._put(each, AlarmEvent.SUPPRESS, time, suppressed_by=Suppression.MACHINE_OFF) for each in active)
+        return [alarm for alarm in changed if alarm is not None]
+
+    def unsuppress(self, time: int, asset: str | None, why: Suppression) -> list[Alarm]:
+        """What suppressed the alarms of a machine, or of all, for this reason is over."""
+        due = [
+            alarm
+            for alarm in self._alarms.values()
+            if alarm.state is AlarmState.SUPPRESSED and alarm.suppressed_by is why and asset in (None, alarm.asset)
+        ]
+        changed = (self._audible(each, time, AlarmEvent.UNSUPPRESS_ACTIVE, AlarmEvent.UNSUPPRESS_NORMAL) for each in due)
+        return [alarm for alarm in changed if alarm is not None]
 
     def end(self, time: int, *, asset: str, rule: str) -> Alarm | None:
         """The condition of a rule has ended."""
@@ -66,13 +104,22 @@ class AlarmList:
         return self._put(alarm, AlarmEvent.RETURN, time)
 
     def expire(self, time: int) -> list[Alarm]:
-        """End the shelving of alarms whose time is up."""
+        """End the shelving of alarms whose time is up, and what a flood has suppressed when it is over."""
+        flood = self.is_flood
+        self._look_for_flood(time)
+        after_flood = self.unsuppress(time, None, Suppression.FLOOD) if flood and not self.is_flood else []
         due = [alarm for alarm in self._alarms.values() if alarm.shelved_until is not None and alarm.shelved_until <= time]
         changed = (self._unshelve(alarm, time, by=None, comment=alarm.comment) for alarm in due)
-        return [alarm for alarm in changed if alarm is not None]
+        return after_flood + [alarm for alarm in changed if alarm is not None]
 
-    def command(self, verb: AlarmVerb, command: AlarmCommand) -> Alarm | None:
-        """Carry out what an operator asks; None when it was so already. Raises `CommandRefused`, `IllegalTransition`."""
+    def command(self, verb: AlarmVerb, command: AlarmCommand) -> list[Alarm]:
+        """Carry out what an operator asks; nothing when it was so already. Raises `CommandRefused`, `IllegalTransition`."""
+        if verb in (AlarmVerb.OUT_OF_SERVICE, AlarmVerb.RETURN_TO_SERVICE):
+            return self._serve(verb, command)
+        changed = self._change_one(verb, command)
+        return [changed] if changed is not None else []
+
+    def _change_one(self, verb: AlarmVerb, command: AlarmCommand) -> Alarm | None:
         alarm = next((a for a in self._alarms.values() if a.alarm_id == command.alarm_id), None)
         if alarm is None:
             if verb is AlarmVerb.ACKNOWLEDGE:
@@ -101,15 +148,68 @@ class AlarmList:
                 if not command.comment:
                     raise CommandRefused("a comment needs a text")
                 return self._change(alarm, alarm.state, command.time, by=by, comment=command.comment)
+        raise AssertionError(verb)
+
+    def _serve(self, verb: AlarmVerb, command: AlarmCommand) -> list[Alarm]:
+        """Take alarms out of service, or back: one that is open, by its id, or a machine's by asset and rule."""
+        one = next((alarm for alarm in self._alarms.values() if alarm.alarm_id == command.alarm_id), None)
+        if command.alarm_id and one is None:
+            raise CommandRefused(f"no open alarm has the id {command.alarm_id}; name 'asset' and 'rule' instead")
+        asset, rule = (one.asset, one.rule) if one is not None else (command.asset, command.rule)
+        if asset is None:
+            raise CommandRefused("taking out of service needs 'alarm_id', or 'asset'")
+        by: dict[str, object] = {"by": command.by, "comment": command.comment, "shelved_until": None, "suppressed_by": None}
+        of_it = [alarm for alarm in self._alarms.values() if alarm.asset == asset and rule in (None, ALL_RULES, alarm.rule)]
+        if verb is AlarmVerb.OUT_OF_SERVICE:
+            stands = rule or ALL_RULES
+            due = [alarm for alarm in of_it if alarm.state is not AlarmState.OUT_OF_SERVICE]
+            if (asset, stands) not in self._alarms:
+                text = BilingualText(sv="Larm tagna ur drift", en="Alarms out of service")
+                due.append(self._new(command.time, asset, stands, Priority.LOW, text, Evidence()))
+            changed = [self._put(each, AlarmEvent.REMOVE_FROM_SERVICE, command.time, **by) for each in due]
+            return [alarm for alarm in changed if alarm is not None]
+        returned = []
+        for alarm in [each for each in of_it if each.state is AlarmState.OUT_OF_SERVICE]:
+            holds = alarm.alarm_id in self._condition_holds
+            if (normal := self._put(alarm, AlarmEvent.RETURN_TO_SERVICE, command.time, **by)) is not None:
+                returned.append(normal)
+                if holds:
+                    self._condition_holds.add(alarm.alarm_id)
+                    begun = self._put(normal, AlarmEvent.ACTIVATE, command.time)
+                    returned += [begun] if begun is not None else []
+        return returned
 
     def restore(self, alarms: Iterable[Alarm], holding: Iterable[str]) -> None:
         self._alarms = {(alarm.asset, alarm.rule): alarm for alarm in alarms}
         self._condition_holds = set(holding)
 
     def _unshelve(self, alarm: Alarm, time: int, by: str | None, comment: str | None) -> Alarm | None:
+        told: dict[str, object] = {"by": by, "comment": comment, "shelved_until": None}
+        return self._audible(alarm, time, AlarmEvent.UNSHELVE_ACTIVE, AlarmEvent.UNSHELVE_NORMAL, **told)
+
+    def _audible(self, alarm: Alarm, time: int, active: AlarmEvent, normal: AlarmEvent, **changes: object) -> Alarm | None:
         holds = alarm.alarm_id in self._condition_holds
-        event = AlarmEvent.UNSHELVE_ACTIVE if holds else AlarmEvent.UNSHELVE_NORMAL
-        return self._put(alarm, event, time, by=by, comment=comment, shelved_until=None)
+        return self._put(alarm, active if holds else normal, time, suppressed_by=None, **changes)
+
+    def _look_for_flood(self, time: int) -> None:
+        while self._begun and self._begun[0] <= time - FLOOD_NS:
+            self._begun.popleft()
+        self.is_flood = len(self._begun) > FLOOD_BEGINS or (self.is_flood and len(self._begun) >= FLOOD_ENDS)
+
+    def _new(self, time: int, asset: str, rule: str, priority: Priority, text: BilingualText, evidence: Evidence) -> Alarm:
+        # the identity follows from what happened, so that a replay gives the same
+        alarm_id = str(uuid.uuid5(_NAMESPACE, f"{self._edge}/{asset}/{rule}/{time}"))
+        return Alarm(
+            asset=asset,
+            alarm_id=alarm_id,
+            rule=rule,
+            priority=priority,
+            state=AlarmState.NORMAL,
+            raised=time,
+            changed=time,
+            text=text,
+            evidence=evidence,
+        )
 
     def _put(self, alarm: Alarm, event: AlarmEvent, time: int, **changes: object) -> Alarm | None:
         state = next_state(alarm.state, event)

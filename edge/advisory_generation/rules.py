@@ -1,4 +1,4 @@
-"""What can raise an alarm at an asset: the anomaly score, and the fixed limits that the plant has today."""
+"""What can raise an alarm at an asset: the anomaly score, too much energy, and the fixed limits that the plant has today."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,12 +10,13 @@ from edge.contracts.alarm import Priority
 from edge.groups import NS, Group
 
 ANOMALY: Final = "anomaly"
+ENERGY: Final = "energy"
 _LEVELS: Final = (("warning", Priority.LOW), ("alarm", None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """`signal` and `level` are None for the anomaly score; `priority` None takes that of the asset."""
+    """`signal` and `level` are None for what is no limit of a signal; `priority` None takes that of the asset."""
 
     name: str
     signal: str | None = None
@@ -40,9 +41,10 @@ class RuleTable:
 
 
 def rule_table(group: Group) -> RuleTable:
-    """The anomaly rule, and one for each fixed limit that some asset of the group has."""
-    rules = [Rule(name=ANOMALY)]
-    limits = [np.ones(len(group.assets))]
+    """The anomaly rule, that of energy, and one for each fixed limit that some asset of the group has."""
+    metered = [asset.production is not None and asset.production.energy is not None for asset in group.settings]
+    rules = [Rule(name=ANOMALY), Rule(name=ENERGY, priority=Priority.LOW)]
+    limits = [np.ones(len(group.assets)), np.where(metered, 0.5, np.nan)]
     for name in group.names:
         for level, priority in _LEVELS:
             column = [getattr(asset.signals[name].limits, level) if name in asset.signals else None for asset in group.settings]

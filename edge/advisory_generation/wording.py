@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from edge.advisory_generation.rules import Rule
 from edge.contracts.alarm import BilingualText
+from edge.contracts.performance import SpecificEnergy
 from edge.contracts.plant import Asset
 
 # how a unit is written for people, where its UCUM code is not that
-_SHOWN_UNITS = {"Cel": "°C", "/min": "r/min", "m3/h": "m³/h", "m/s2": "m/s²", "[g]": "g", "l/min": "l/min", "1": ""}
+_SHOWN_UNITS = {"Cel": "°C", "/min": "r/min", "m3/h": "m³/h", "m/s2": "m/s²", "[g]": "g", "kW.h": "kWh", "m3": "m³", "1": ""}
 N_NAMED_SIGNALS = 3
 # a signal is named when its share is at least this part of the largest
 NAMED_SHARE = 0.25
@@ -27,11 +28,35 @@ def anomaly_text(
     expected: Mapping[str, float] | None,
 ) -> BilingualText:
     """Which machine, which signals, measured against expected."""
-    name = asset.display_name(asset_id)
-    facts = [_fact(asset, signal, measured.get(signal), (expected or {}).get(signal)) for signal in signals]
+    name, facts = asset.display_name(asset_id), measured_text(asset, signals, measured, expected)
     return BilingualText(
-        sv=f"{name.sv} avviker från det normala" + (": " + ", ".join(f.sv for f in facts) if facts else ""),
-        en=f"{name.en} deviates from normal" + (": " + ", ".join(f.en for f in facts) if facts else ""),
+        sv=f"{name.sv} avviker från det normala" + (f": {facts.sv}" if facts.sv else ""),
+        en=f"{name.en} deviates from normal" + (f": {facts.en}" if facts.en else ""),
+    )
+
+
+def measured_text(
+    asset: Asset, signals: Sequence[str], measured: Mapping[str, float | None], expected: Mapping[str, float] | None
+) -> BilingualText:
+    """What was measured of some signals, against what was expected."""
+    facts = [_fact(asset, signal, measured.get(signal), (expected or {}).get(signal)) for signal in signals]
+    return BilingualText(sv=", ".join(fact.sv for fact in facts), en=", ".join(fact.en for fact in facts))
+
+
+def energy_text(asset_id: str, asset: Asset, lot: SpecificEnergy | None) -> BilingualText:
+    """Too much energy for what was made. `lot`: the newest that is complete."""
+    name = asset.display_name(asset_id)
+    if lot is None or lot.ratio is None or lot.expected is None:
+        return BilingualText(sv=f"{name.sv} drar mer energi än vanligt", en=f"{name.en} takes more energy than usual")
+    unit = f"{_shown(lot.energy_unit)}/{_shown(lot.product_unit) or asset.signals[lot.product].display_name(lot.product).en}"
+    enhet = f"{_shown(lot.energy_unit)}/{_shown(lot.product_unit) or asset.signals[lot.product].display_name(lot.product).sv}"
+    more = f"{100 * (lot.ratio - 1):.0f}"
+    recipe = f" ({lot.recipe})" if lot.recipe else ""
+    value, usual = _en(lot.value, ""), _en(lot.expected, "")
+    return BilingualText(
+        sv=f"{name.sv} drar {more} % mer energi än vanligt{recipe}: "
+        f"{value.replace('.', ',')} {enhet} (väntat {usual.replace('.', ',')})",
+        en=f"{name.en} takes {more} % more energy than usual{recipe}: {value} {unit} (expected {usual})",
     )
 
 
@@ -62,11 +87,15 @@ def _fact(asset: Asset, signal: str, measured: float | None, expected: float | N
     )
 
 
+def _shown(unit: str) -> str:
+    return _SHOWN_UNITS.get(unit, unit)
+
+
 def _en(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
     number = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    return f"{number} {_SHOWN_UNITS.get(unit, unit)}".rstrip()
+    return f"{number} {_shown(unit)}".rstrip()
 
 
 def _sv(value: float | None, unit: str) -> str:

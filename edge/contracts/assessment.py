@@ -19,6 +19,7 @@ class Reason(StrEnum):
     MACHINE_OFF = "machine-off"
     WARMING_UP = "warming-up"
     CHANGEOVER = "changeover"
+    UNKNOWN_RECIPE = "unknown-recipe"
     UNKNOWN_OPERATING_POINT = "unknown-operating-point"
     NO_MODEL = "no-model"
 
@@ -32,12 +33,20 @@ class Zone(StrEnum):
     D = "D"
 
 
+class Diagnosis(StrEnum):
+    """Who says so: the model, or what the machine class's signature of the fault has in common with what is seen."""
+
+    MODEL = "model"
+    SIGNATURE = "signature"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultMode:
-    """A fault mode and its probability (0..1)."""
+    """A fault mode and its probability (0..1); of a signature it is the share of likeness, not a calibrated probability."""
 
     name: str
     probability: float
+    by: Diagnosis = Diagnosis.MODEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +70,9 @@ class Assessment:
 
     `time` is ns since 1970 UTC; on the wire it is RFC 3339. `contribution` sums to 1.
     `edge`, `journal` and `seq` are its identity, given by the journal when it is published.
+
+    zone:           that of health, or of the measured vibration where that is worse
+    vibration_zone: after ISO 20816, where a vibration velocity is measured and the plant file has its boundaries
     """
 
     asset: str
@@ -75,6 +87,7 @@ class Assessment:
     coverage: float
     health: float | None = None
     zone: Zone | None = None
+    vibration_zone: Zone | None = None
     fault: FaultMode | None = None
     rul_h: RemainingLife | None = None
     model: ModelIdentity | None = None

@@ -11,18 +11,71 @@ class AlarmVerb(StrEnum):
     SHELVE = "shelve"
     UNSHELVE = "unshelve"
     COMMENT = "comment"
+    OUT_OF_SERVICE = "out-of-service"
+    RETURN_TO_SERVICE = "return-to-service"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmCommand:
-    """What an operator does to one alarm; the verb stands in the topic. Times are ns since 1970 UTC."""
+    """What an operator does to one alarm; the verb stands in the topic. Times are ns since 1970 UTC.
+
+    asset, rule: instead of `alarm_id`, which alarms of a machine go out of service or come back: one, or all without `rule`
+    """
 
     command_id: str
     by: str
     time: int
-    alarm_id: str
+    alarm_id: str = ""
     comment: str | None = None
+    asset: str | None = None
+    rule: str | None = None
     shelved_until: int | None = None
+
+
+class ModelVerb(StrEnum):
+    """`model` brings one into shadow; `promote` puts that in service; `rollback` the one before; `dismiss` ends the shadow."""
+
+    MODEL = "model"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    DISMISS = "dismiss"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCommand:
+    """What an operator does with the models of one name; the verb stands in the topic.
+
+    url:       where `model` fetches the file: http, https, or file below the edge's `KULLAGER_HOME/edge/incoming`
+    sha256:    of the file, in hexadecimal; of `promote`, where given, only this shadow is meant
+    signature: Ed25519 over the file's bytes, in base64
+    """
+
+    command_id: str
+    by: str
+    time: int
+    name: str
+    url: str = ""
+    sha256: str = ""
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceCommand:
+    """Ask an edge for the evidence file of an alarm; it comes in parts on `edges/<edge>/evidence/<client>/<command_id>/<n>`."""
+
+    command_id: str
+    alarm_id: str
+    client: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceAnswer:
+    """The parts that an evidence file has been sent in, its size and its sha256 in hexadecimal."""
+
+    command_id: str
+    parts: int
+    n_bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

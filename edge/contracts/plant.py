@@ -67,6 +67,16 @@ class RecordingSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceSettings:
+    """Of each alarm what was measured from before to after it is kept, and so much of it at most; `max_gb = 0` keeps none."""
+
+    __pydantic_config__ = _STRICT
+    before_s: Annotated[float, Field(gt=0, le=3600)] = 300.0
+    after_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    max_gb: NotNegative = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpcuaOutput:
     """The edge's own OPC UA server, at `url`, for SCADA: results as nodes. Methods change nothing until `commands` is true.
 
@@ -82,7 +92,7 @@ class OpcuaOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SparkplugOutput:
-    """Results as metrics of Sparkplug B devices on the broker of `source`. Commands are not listened to until `commands` is true.
+    """Results as metrics of Sparkplug B devices on the broker of `source`. No commands are taken until `commands` is true.
 
     node: the edge node's name; None: that of the edge
     """
@@ -107,6 +117,7 @@ class EdgeSettings:
     results: Identifier | None = None
     metrics: Annotated[str, Field(pattern=r"^(|\S+:[0-9]{1,5})$")] = ""
     recording: RecordingSettings = RecordingSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     opcua: OpcuaOutput | None = None
     sparkplug: SparkplugOutput | None = None
 
@@ -163,6 +174,7 @@ class Limits:
 class Signal:
     """One signal. `column` is its column in recordings, where that differs from its name.
 
+    zones:     boundaries A/B, B/C, C/D after ISO 20816, of a vibration velocity [the signal's unit]
     on_change: its source sends it only when it changes; None: as it is with this kind of source
     counter:   it only grows (energy, parts), so no model takes it as it is
     """
@@ -179,6 +191,7 @@ class Signal:
     metric: str | None = None
     column: str | None = None
     limits: Limits = Limits()
+    zones: tuple[Positive, Positive, Positive] | None = None
     resample: Literal["last", "mean", "min", "max"] = "last"
     stale_s: Positive = 10.0
     on_change: bool | None = None
@@ -213,6 +226,22 @@ class Running:
     __pydantic_config__ = _STRICT
     signal: SignalName
     above: Finite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Production:
+    """Which signals tell what the asset does, makes and takes.
+
+    energy:  a counter of energy; product: a counter of what is made (parts, batches, m3), or a flow by the hour
+    recipe, state: text signals of the asset's context; states: by what it does the names that the plant has for it
+    """
+
+    __pydantic_config__ = _STRICT
+    energy: SignalName | None = None
+    product: SignalName | None = None
+    recipe: SignalName | None = None
+    state: SignalName | None = None
+    states: dict[Literal["running", "idle", "changeover", "off"], tuple[str, ...]] = dc_field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +289,7 @@ class Asset:
     lateness_s: NotNegative = 0.5
     running: Running | None = None
     context: tuple[SignalName, ...] = ()
+    production: Production | None = None
     nameplate: Nameplate | None = None
     alarm: AlarmSettings = AlarmSettings()
     signals: Annotated[dict[SignalName, Signal], Field(min_length=1)]

@@ -182,6 +182,17 @@ def _references(plant: Plant) -> list[str]:
         for name, waveform in asset.waveforms.items():
             faults += _signal_faults(f"{where}.waveforms.{name}", waveform, plant)
         wanted = [("running.signal", asset.running.signal)] if asset.running else []
+        if (production := asset.production) is not None:
+            roles = {role: getattr(production, role) for role in ("energy", "product", "recipe", "state")}
+            wanted += [(f"production.{role}", name) for role, name in roles.items() if name]
+            faults += [
+                f"{where}.production.{role}: '{roles[role]}' is no text signal; name it in the asset's 'context', too"
+                for role in ("recipe", "state")
+                if roles[role] in asset.signals and roles[role] not in asset.context
+            ]
+        for name, signal in asset.signals.items():
+            if signal.zones is not None and not signal.zones[0] < signal.zones[1] < signal.zones[2]:
+                faults.append(f"{where}.signals.{name}.zones: {list(signal.zones)} should rise: A/B, B/C, C/D")
         for key, name in [*wanted, *(("context", name) for name in asset.context)]:
             if name not in asset.signals:
                 faults.append(f"{where}.{key}: '{name}' is no signal of this asset; possible: {', '.join(asset.signals)}")

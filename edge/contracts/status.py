@@ -32,8 +32,29 @@ class SourceStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowStatus:
+    """A model that scores beside the one in service and has no say.
+
+    instants: of all assets since it began, of which `scored` have a score by both; `agreed`: of these, where both or neither
+    found an anomaly; anomalous, champion_anomalous: where each found one; difference: mean of shadow's score less champion's
+    """
+
+    version: str
+    sha256: str
+    since: int
+    instants: int = 0
+    scored: int = 0
+    agreed: int = 0
+    anomalous: int = 0
+    champion_anomalous: int = 0
+    difference: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelStatus:
     """A model in service, or the reason why there is none (`problem`).
+
+    sha256: of its file; previous: how many there are to go back to
 
     `tolerance`: for each signal the half-width [plant unit] of the band round `expected` in which 99 % of the
     healthy training values lie.
@@ -46,6 +67,9 @@ class ModelStatus:
     false_alarms_per_week: float | None = None
     figures: dict[str, float] = field(default_factory=dict)
     problem: str | None = None
+    sha256: str | None = None
+    previous: int = 0
+    shadow: ShadowStatus | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +94,8 @@ class EdgeStatus:
     """`refused` counts, by reason (late, duplicate), samples that no instant could use.
 
     plant_problem: the plant file has been changed, and why it is not in use as it is now
+    outputs:       by name of the ways back into the plant, why they do not serve; None where they do
+    flood:         whether more alarms come than anybody can read, so that some are suppressed
     """
 
     edge: str
@@ -82,3 +108,5 @@ class EdgeStatus:
     recording: RecordingStatus | None = None
     refused: dict[str, int] = field(default_factory=dict)
     plant_problem: str | None = None
+    outputs: dict[str, str | None] = field(default_factory=dict)
+    flood: bool = False

@@ -22,6 +22,21 @@ class Topics:
     def alarm(self, asset: str, alarm_id: str) -> str:
         return f"{self.base}/assets/{asset}/alarm/{alarm_id}"
 
+    def case(self, asset: str, case_id: str) -> str:
+        return f"{self.base}/assets/{asset}/case/{case_id}"
+
+    def performance(self, asset: str) -> str:
+        return f"{self.base}/assets/{asset}/performance"
+
+    def spectrum(self, asset: str, signal: str) -> str:
+        return f"{self.base}/assets/{asset}/spectrum/{signal}"
+
+    def edge_audit(self, edge: str) -> str:
+        return f"{self.base}/edges/{edge}/audit"
+
+    def edge_evidence(self, edge: str, client: str, command_id: str, part: int | str) -> str:
+        return f"{self.base}/edges/{edge}/evidence/{client}/{command_id}/{part}"
+
     def edge_status(self, edge: str) -> str:
         return f"{self.base}/edges/{edge}/status"
 

@@ -1,4 +1,4 @@
-"""The newest block of each fast signal that a model takes, as one array for all assets of a group."""
+"""The newest block of each fast signal, as one array for all assets of a group."""
 
 from typing import Final
 
@@ -16,11 +16,19 @@ INTERVALS: Final = 3
 class WaveformHold:
     """Blocks of one fast signal. A block counts from the instant at which its last point was taken.
 
-    rows: index of the waveform in the plant → row of the asset; every_s: (n_assets,) between two blocks; account: of all blocks
+    rows: index of the waveform in the plant → row of the asset; every_s, rate_hz: (n_assets,) between two blocks, of points;
+    account: of all blocks
     """
 
-    def __init__(self, rows: dict[int, int], n_points: int, every_s: NDArray[np.float64], account: SampleAccount) -> None:
-        self._rows, self._account = rows, account
+    def __init__(
+        self,
+        rows: dict[int, int],
+        n_points: int,
+        every_s: NDArray[np.float64],
+        rates_hz: NDArray[np.float64],
+        account: SampleAccount,
+    ) -> None:
+        self._rows, self._account, self._rates_hz = rows, account, rates_hz
         self._oldest_ns = (INTERVALS * every_s * 1e9).astype(np.int64)
         self._points = np.zeros((len(every_s), n_points), np.float32)
         self._taken = np.full(len(every_s), NEVER, np.int64)
@@ -35,21 +43,33 @@ class WaveformHold:
         else:
             self._waiting.append((block.time + round(len(block.points) / block.rate_hz * 1e9), block))
 
-    def advance(self, time: int) -> None:
-        """Take in what was complete at this instant [ns UTC]; what comes late counts from the next one on."""
+    def advance(self, time: int) -> list[int]:
+        """Take in what was complete at this instant [ns UTC]; the assets that got a block. What comes late counts later."""
         if not self._waiting:
-            return
-        later = []
+            return []
+        later, came = [], []
         for taken, block in self._waiting:
             row = self._rows[block.signal]
             if taken > time:
                 later.append((taken, block))
             elif taken >= self._taken[row]:
                 self._points[row], self._taken[row] = block.points, taken
+                came.append(row)
                 self._settle(Fate.USED, block)
             else:
                 self._settle(Fate.LATE, block)
         self._waiting = later
+        return came
+
+    def rate_hz(self, row: int) -> float:
+        return float(self._rates_hz[row])
+
+    def time(self, row: int) -> int:
+        """When the first point of the newest block was taken [ns UTC]."""
+        return int(self._taken[row]) - round(self._points.shape[1] / self.rate_hz(row) * 1e9)
+
+    def is_there(self, row: int) -> bool:
+        return bool(self._taken[row] > NEVER)
 
     def _settle(self, fate: Fate, block: WaveformBlock) -> None:
         self._account.settle(fate, np.array([block.signal], np.int32))

@@ -1,5 +1,7 @@
 """The newest grid values of a group as one contiguous view per instant."""
 
+from typing import Self
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,16 @@ class Window:
         self._ring = np.full((n_assets, 2 * n_samples, n_signals), np.nan, np.float32)
         self._position = n_samples - 1
 
+    def resized(self, n_samples: int) -> Self:
+        """A window of another length with what this one holds of it."""
+        n_assets, _, n_signals = self._ring.shape
+        other = type(self)(n_assets, n_samples, n_signals)
+        kept = min(n_samples, self.n_samples)
+        window = other.view.copy()
+        window[:, n_samples - kept :] = self.view[:, self.n_samples - kept :]
+        other.restore({"window": window, "filled": np.minimum(self.filled, self.n_samples)})
+        return other
+
     def append(self, value: NDArray[np.float64]) -> None:
         """Add one instant's values (n_assets, n_signals)."""
         self._position = (self._position + 1) % self.n_samples
@@ -33,6 +45,10 @@ class Window:
     def view(self) -> NDArray[np.float32]:
         """(n_assets, n_samples, n_signals), the newest instant last; valid until the next `append`."""
         return self._ring[:, self._position + 1 : self._position + 1 + self.n_samples]
+
+    def newest(self, n_samples: int) -> NDArray[np.float32]:
+        """The newest `n_samples` of the view, a view as well."""
+        return self.view[:, self.n_samples - n_samples :]
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         return {"window": self.view.copy(), "filled": self.filled}

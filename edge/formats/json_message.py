@@ -15,17 +15,34 @@ from pydantic import TypeAdapter, ValidationError
 
 from edge.contracts.alarm import Alarm
 from edge.contracts.assessment import Assessment
+from edge.contracts.audit import ModelAudit
+from edge.contracts.case import Case
 from edge.contracts.errors import MessageError
+from edge.contracts.performance import Performance
+from edge.contracts.spectrum import WaveformSpectrum
 from edge.contracts.status import EdgeStatus
 
 T = TypeVar("T")
 SCHEMA: Final = 1
 # the fields that hold ns in the program and RFC 3339 on the wire
-TIME_FIELDS: Final = frozenset({"time", "raised", "changed", "shelved_until", "since", "last_sample"})
+TIME_FIELDS: Final = frozenset(
+    {
+        *("time", "raised", "changed", "shelved_until", "since", "last_sample"),
+        *("opened", "closed", "until", "limit_reached"),
+    }
+)
 # names that differ because the wire's are reserved words here
 WIRE_NAMES: Final = {"first": "from", "last": "to"}
 MODEL_NAMES: Final = {wire: name for name, wire in WIRE_NAMES.items()}
-KINDS: Final[dict[type, str]] = {Assessment: "assessment", Alarm: "alarm", EdgeStatus: "status"}
+KINDS: Final[dict[type, str]] = {
+    Assessment: "assessment",
+    Alarm: "alarm",
+    Case: "case",
+    Performance: "performance",
+    ModelAudit: "audit",
+    WaveformSpectrum: "spectrum",
+    EdgeStatus: "status",
+}
 
 _RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d\d:\d\d)$")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

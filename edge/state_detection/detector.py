@@ -1,6 +1,6 @@
 """Scores of one group at one instant, or the reason why there is none."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,7 +11,9 @@ from edge.contracts.assessment import Reason
 from edge.contracts.errors import ModelError
 from edge.contracts.model_spec import WAVEFORM_PREFIX, ModelSpec
 from edge.contracts.plant import Asset
+from edge.contracts.sample_batch import TextTable
 from edge.state_detection.onnx_model import OnnxModel
+from edge.state_detection.watch import Watch
 
 # the number of a reason in `Detection.reason`; -1 is none
 REASONS: Final = tuple(Reason)
@@ -22,16 +24,24 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewestBlocks:
+    """Of one fast signal of a group: points (n_assets, n_points); where none has come yet, or not for long (n_assets,)."""
+
+    points: Floats
+    missing: NDArray[np.bool_]
+    stale: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What state detection sees of a group, arrays (n_assets, n_signals) where not said otherwise.
 
-    window:  (n_assets, n_samples, n_signals) float32; text signals as the numbers of their texts
+    window:  (n_assets, n_samples or more, n_signals) float32; text signals as the numbers of their texts
     value:   the newest grid values, NaN where missing
     bad, stale: why a newest value is missing
     running: (n_assets,) bool
     filled:  (n_assets,) instants in the window since it was begun anew
-    waveforms: by name the newest block (n_assets, n_points) float32 of each fast signal that the model takes
-    no_waveform, old_waveform: (n_assets,) bool, where one of them has not come yet, or not for long
+    waveforms: by name the newest block of each fast signal
     """
 
     window: Floats
@@ -40,9 +50,7 @@ class Observation:
     stale: NDArray[np.bool_]
     running: NDArray[np.bool_]
     filled: NDArray[np.int64]
-    waveforms: Mapping[str, Floats] = field(default_factory=dict)
-    no_waveform: NDArray[np.bool_] | None = None
-    old_waveform: NDArray[np.bool_] | None = None
+    waveforms: Mapping[str, NewestBlocks] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,42 +71,59 @@ class Detection:
 
 
 class Detector:
-    """One model over one group. `problem` says why it gives no scores any more, None while it does."""
+    """One model over one group. `problem` says why it gives no scores any more, None while it does.
 
-    def __init__(self, model: OnnxModel, names: tuple[str, ...], n_assets: int) -> None:
+    texts: (n_assets) of each asset the tables of its text signals by name, in whose numbers windows hold them
+    watch: None in a replay; live, the model's runs are ended when they take too long
+    """
+
+    def __init__(
+        self,
+        model: OnnxModel,
+        names: tuple[str, ...],
+        texts: Sequence[Mapping[str, TextTable]],
+        watch: Watch | None = None,
+    ) -> None:
         self.model = model
         self.problem: str | None = None
+        self.watch = watch
+        n_assets = len(texts)
         spec = model.spec
         self._columns = np.array([names.index(signal.name) for signal in spec.signals], np.int64)
         self._all_columns = np.array_equal(self._columns, np.arange(len(names)))
         self._context = np.array([names.index(context.name) for context in spec.context], np.int64)
-        self._n_codes = np.array([len(context.codes) for context in spec.context], np.int64)
+        self._codes_of = [{text: code for code, text in enumerate(context.codes)} for context in spec.context]
+        self._tables = [[table[context.name] for context in spec.context] for table in texts]
+        # (n_assets, n_contexts, n_texts) the model's number of each text of the tables, -1 where it was not trained on it
+        self._lookup = np.full((n_assets, len(spec.context), 0), -1, np.int64)
         # what has to be there now, for a score
         self._needed = np.concatenate([self._columns, self._context])
         self._streak = np.zeros(n_assets, np.int64)
 
     def detect(self, seen: Observation) -> Detection:
         spec, columns, needed = self.model.spec, self._columns, self._needed
-        window = seen.window if self._all_columns else seen.window[:, :, columns]
+        held = seen.window[:, seen.window.shape[1] - spec.n_samples :]
+        window = held if self._all_columns else held[:, :, columns]
+        blocks = {wave.name: seen.waveforms[wave.name] for wave in spec.waveforms}
         coverage = np.isfinite(window).mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
         reason = np.full(len(window), SCORED, np.int8)
         # the later overrides the earlier: the most telling reason last
         for applies, why in (
             (coverage < spec.min_coverage, Reason.LOW_COVERAGE),
             (seen.filled < spec.n_samples, Reason.WARMING_UP),
-            (seen.no_waveform, Reason.WARMING_UP),
-            (self._changed(seen), Reason.CHANGEOVER),
+            *((block.missing, Reason.WARMING_UP) for block in blocks.values()),
+            (self._changed(held, seen), Reason.CHANGEOVER),
             (seen.bad[:, needed].any(axis=1), Reason.BAD_QUALITY),
             (seen.stale[:, needed].any(axis=1), Reason.STALE),
-            (seen.old_waveform, Reason.STALE),
+            *((block.stale, Reason.STALE) for block in blocks.values()),
             (~seen.running, Reason.MACHINE_OFF),
         ):
-            if applies is not None:
-                reason[applies] = REASONS.index(why)
+            reason[applies] = REASONS.index(why)
         inputs = {"window": np.ascontiguousarray(window)}
         if len(self._context):
-            inputs["context"] = self._codes(seen)
-        inputs |= {f"{WAVEFORM_PREFIX}{name}": points for name, points in seen.waveforms.items()}
+            inputs["context"] = codes = self._codes(seen)
+            reason[(reason == SCORED) & (codes < 0).any(axis=1)] = REASONS.index(Reason.UNKNOWN_RECIPE)
+        inputs |= {f"{WAVEFORM_PREFIX}{name}": block.points for name, block in blocks.items()}
         outputs = self._run(inputs, reason)
         score = outputs.pop("score").copy()
         if "known" in outputs:
@@ -114,28 +139,44 @@ class Detector:
             outputs=outputs,
         )
 
-    def _changed(self, seen: Observation) -> NDArray[np.bool_]:
+    def _changed(self, held: Floats, seen: Observation) -> NDArray[np.bool_]:
         """(n_assets,) whether the context has changed within the window: it holds two products, and belongs to neither."""
-        before = seen.window[:, :, self._context]
+        before = held[:, :, self._context]
         differs = before != seen.value[:, None, self._context].astype(np.float32)
         return np.asarray((differs & ~np.isnan(before)).any(axis=(1, 2)))
 
     def _codes(self, seen: Observation) -> Floats:
         """(n_assets, n_contexts) the model's own numbers of the newest texts, -1 for those that it was not trained on."""
-        newest = np.nan_to_num(seen.value[:, self._context], nan=-1.0)
-        return np.where((newest >= 0) & (newest < self._n_codes), newest, -1.0).astype(np.float32)
+        newest = np.nan_to_num(seen.value[:, self._context], nan=-1.0).astype(np.int64)
+        if newest.size and newest.max() >= self._lookup.shape[2]:
+            self._learn_texts()
+        found = np.take_along_axis(self._lookup, np.maximum(newest, 0)[:, :, None], axis=2)[:, :, 0]
+        return np.where(newest >= 0, found, -1).astype(np.float32)
+
+    def _learn_texts(self) -> None:
+        longest = max(len(table.texts) for tables in self._tables for table in tables)
+        self._lookup = np.full((*self._lookup.shape[:2], longest), -1, np.int64)
+        for asset, tables in enumerate(self._tables):
+            for context, table in enumerate(tables):
+                numbers = [self._codes_of[context].get(text, -1) for text in table.texts]
+                self._lookup[asset, context, : len(numbers)] = numbers
 
     def _run(self, inputs: dict[str, Floats], reason: NDArray[np.int8]) -> dict[str, Floats]:
         """Score all rows, withheld ones included: a row's place in the batch stays the same."""
+        begun = self.watch.clock() if self.watch else 0.0
         try:
-            outputs = self.model.score(inputs)
+            outputs = self.model.score(inputs, self.watch.deadline_s if self.watch else None)
         except ModelError as error:
             self.problem = str(error)
+            if self.watch:
+                self.watch.failed(self.problem)
             reason[:] = REASONS.index(Reason.NO_MODEL)
             return {"score": np.full(len(reason), np.nan, np.float32)}
         nonsense = (reason == SCORED) & ~(np.isfinite(outputs["score"]) & (outputs["score"] >= 0))
         self.problem = f"{self.model.path}: gave a score that is no number ≥ 0" if nonsense.any() else None
         reason[nonsense] = REASONS.index(Reason.NO_MODEL)
+        if self.watch:
+            self.watch.ran(self.watch.clock() - begun, self.problem)
         return outputs
 
     def state(self) -> dict[str, NDArray[np.generic]]:

@@ -104,7 +104,7 @@ def main() -> None:
                 assessments = results[0].assessments
                 identity = Identity(edge="e", journal="j", seq=1)
                 wires.append(cpu_ms(lambda: [encode(a, identity) for a in assessments]))  # noqa: B023
-                writes.append(cpu_ms(lambda: journal.append(assessments, [], 0.0, [k])))  # noqa: B023
+                writes.append(cpu_ms(lambda: journal.append(assessments, 0.0, [k])))  # noqa: B023
         messages, topics = SignalMessages(plant, "press-0", "broker"), SignalTopics(plant, "broker", {})
         ((topic, payload),) = messages.write(S, lambda _: 1.25).items()
         read = statistics.median(cpu_ms(lambda: [topics.read(topic, payload, S) for _ in range(2000)]) for _ in range(5))

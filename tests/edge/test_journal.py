@@ -47,7 +47,7 @@ def journal(path: Path) -> Iterator[Journal]:
 
 
 def test_every_message_carries_its_identity(journal: Journal) -> None:
-    entries = journal.append([assessment(1), assessment(2)], [alarm(AlarmState.ACTIVE_UNACKNOWLEDGED)], 0.0, [7], ([], []))
+    entries = journal.append([assessment(1), assessment(2), alarm(AlarmState.ACTIVE_UNACKNOWLEDGED)], 0.0, [7], ([], [], []))
     bodies = [orjson.loads(entry.payload) for entry in entries]
     assert [(body["edge"], body["journal"], body["seq"], body["kind"]) for body in bodies] == [
         ("edge-1", journal.id, 1, "assessment"),
@@ -60,7 +60,7 @@ def test_every_message_carries_its_identity(journal: Journal) -> None:
 
 
 def test_a_restart_goes_on_counting_with_alarms_and_state(journal: Journal, path: Path) -> None:
-    journal.append([assessment(1)], [], 0.0, [1], ([alarm(AlarmState.SHELVED)], ["a1"]))
+    journal.append([assessment(1)], 0.0, [1], ([alarm(AlarmState.SHELVED)], ["a1"], []))
     journal.save_state({"0/grid/value": np.array([1.0, np.nan])})
     journal.set_published(1)
     with Journal(path, edge="edge-1", topics=TOPICS) as again:
@@ -69,24 +69,24 @@ def test_a_restart_goes_on_counting_with_alarms_and_state(journal: Journal, path
         state = again.load_state()
         assert state is not None
         np.testing.assert_array_equal(state["0/grid/value"], [1.0, np.nan])
-        assert again.append([assessment(2)], [], 0.0, [2])[0].seq == 2
+        assert again.append([assessment(2)], 0.0, [2])[0].seq == 2
 
 
 def test_a_wiped_journal_is_another_journal(path: Path) -> None:
     with Journal(path, edge="edge-1", topics=TOPICS) as first:
-        first.append([assessment(1)], [], 0.0, [1])
+        first.append([assessment(1)], 0.0, [1])
         old = first.id
     for file in path.parent.iterdir():
         file.unlink()
     with Journal(path, edge="edge-1", topics=TOPICS) as second:
         assert second.id != old
-        assert second.append([assessment(2)], [], 0.0, [2])[0].seq == 1
+        assert second.append([assessment(2)], 0.0, [2])[0].seq == 1
 
 
 def test_what_is_too_old_is_trimmed_and_said_and_numbers_go_on(path: Path) -> None:
     with Journal(path, edge="edge-1", topics=TOPICS, max_age_s=100.0) as journal:
-        journal.append([assessment(1), assessment(2)], [], 0.0, [1])
-        journal.append([assessment(3)], [], 200.0, [1])
+        journal.append([assessment(1), assessment(2)], 0.0, [1])
+        journal.append([assessment(3)], 200.0, [1])
         assert journal.trim(150.0) == 2
         assert journal.trimmed_before == 3
         assert [entry.seq for entry in journal.read(1, 9, 10)] == [3]
@@ -98,7 +98,7 @@ def test_what_is_too_old_is_trimmed_and_said_and_numbers_go_on(path: Path) -> No
 def test_the_size_is_bounded(path: Path) -> None:
     with Journal(path, edge="edge-1", topics=TOPICS, max_bytes=200_000) as journal:
         for k in range(20):
-            journal.append([assessment(k)] * 100, [], float(k), [k])
+            journal.append([assessment(k)] * 100, float(k), [k])
             while journal.trim(float(k)):
                 pass
         assert journal.trimmed_before > 1
@@ -106,22 +106,22 @@ def test_the_size_is_bounded(path: Path) -> None:
 
 
 def test_a_failed_write_leaves_nothing_behind(journal: Journal, path: Path) -> None:
-    journal.append([assessment(1)], [], 0.0, [1])
+    journal.append([assessment(1)], 0.0, [1])
     with sqlite3.connect(path) as other:
         other.execute("CREATE TRIGGER full BEFORE INSERT ON entry BEGIN SELECT RAISE(FAIL, 'disk full'); END")
     with pytest.raises(JournalError, match=r"journal\.sqlite: cannot be written: disk full"):
-        journal.append([assessment(2)], [alarm(AlarmState.SHELVED)], 0.0, [2], ([alarm(AlarmState.SHELVED)], []))
+        journal.append([assessment(2), alarm(AlarmState.SHELVED)], 0.0, [2], ([alarm(AlarmState.SHELVED)], [], []))
     assert (journal.last_seq, journal.open_alarms(), journal.reached()) == (1, ([], []), [1])
     with sqlite3.connect(path) as other:
         other.execute("DROP TRIGGER full")
-    assert journal.append([assessment(2)], [], 0.0, [2])[0].seq == 2
+    assert journal.append([assessment(2)], 0.0, [2])[0].seq == 2
 
 
 def test_a_file_that_is_no_journal_is_set_aside(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path.parent.mkdir()
     path.write_bytes(b"garbage" * 1000)
     with Journal(path, edge="e", topics=TOPICS) as journal:
-        assert journal.append([assessment(1)], [], 0.0, [1])[0].seq == 1
+        assert journal.append([assessment(1)], 0.0, [1])[0].seq == 1
     assert "it is kept as journal.damaged-" in caplog.text
     (aside,) = path.parent.glob("journal.damaged-*.sqlite")
     assert aside.read_bytes() == b"garbage" * 1000
@@ -139,8 +139,8 @@ def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
 def test_a_flipped_bit_is_found_and_never_a_wrong_value(path: Path) -> None:
     """Of every entry and of the state: what was written, or that it is damaged, or another journal that says so by its id."""
     with Journal(path, edge="edge-1", topics=TOPICS) as journal:
-        written = [entry for k in range(20) for entry in journal.append([assessment(k)] * 10, [], float(k), [k])]
-        journal.append([], [alarm(AlarmState.SHELVED)], 20.0, [20], ([alarm(AlarmState.SHELVED)], ["a1"]))
+        written = [entry for k in range(20) for entry in journal.append([assessment(k)] * 10, float(k), [k])]
+        journal.append([alarm(AlarmState.SHELVED)], 20.0, [20], ([alarm(AlarmState.SHELVED)], ["a1"], []))
         journal.save_state({"0/grid/value": np.arange(500.0)})
         identity = journal.id
     for file in path.parent.glob("*-wal"):
@@ -160,7 +160,7 @@ def test_a_flipped_bit_is_found_and_never_a_wrong_value(path: Path) -> None:
                 if journal.is_damaged:
                     journal.begin_another()
                 assert journal.id != identity
-                assert journal.append([assessment(1)], [], 0.0, [1])[0].seq == 1
+                assert journal.append([assessment(1)], 0.0, [1])[0].seq == 1
                 continue
             assert journal.last_seq == len(written) + 1
             told = [entry for entry in found.values() if not entry.topic]
@@ -177,7 +177,7 @@ def test_a_flipped_bit_is_found_and_never_a_wrong_value(path: Path) -> None:
 def test_damage_while_it_is_in_use_begins_another(path: Path) -> None:
     with Journal(path, edge="edge-1", topics=TOPICS) as journal:
         for k in range(50):
-            journal.append([assessment(k)] * 10, [], float(k), [k])
+            journal.append([assessment(k)] * 10, float(k), [k])
         old = journal.id
         journal._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         content = path.read_bytes()
@@ -189,7 +189,7 @@ def test_damage_while_it_is_in_use_begins_another(path: Path) -> None:
         assert journal.is_damaged
         journal.begin_another()
         assert journal.id != old
-        assert [entry.seq for entry in journal.append([assessment(1)], [], 0.0, [1])] == [1]
+        assert [entry.seq for entry in journal.append([assessment(1)], 0.0, [1])] == [1]
 
 
 def test_a_journal_of_a_version_without_checksums_is_gone_on_with(path: Path) -> None:
@@ -204,4 +204,4 @@ def test_a_journal_of_a_version_without_checksums_is_gone_on_with(path: Path) ->
     with Journal(path, edge="edge-1", topics=TOPICS) as journal:
         assert (journal.id, journal.last_seq) == ("the-same", 1)
         assert journal.read(1, 9, 9)[0].topic == "a"
-        assert journal.append([assessment(1)], [], 0.0, [1])[0].seq == 2
+        assert journal.append([assessment(1)], 0.0, [1])[0].seq == 2

@@ -110,7 +110,7 @@ def test_a_sample_that_is_lost_on_the_way_shows_as_a_difference(tmp_path: Path) 
 
 def test_a_block_of_a_fast_signal_counts_as_a_sample(make_plant: Callable[..., Plant]) -> None:
     account = SampleAccount(make_plant())
-    hold = WaveformHold({1: 0}, 4, np.array([10.0]), account)
+    hold = WaveformHold({1: 0}, 4, np.array([10.0]), np.array([4.0]), account)
     blocks = {
         second: WaveformBlock(signal=1, time=START + second * S, rate_hz=4.0, points=np.zeros(n, np.float32))
         for second, n in ((0, 4), (5, 4), (6, 3), (90, 4))

@@ -1,0 +1,129 @@
+"""From what was found of a group to alarms and cases: conditions, the alarm list, and what is said of them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.advisory_generation.alarm_list import AlarmList
+from edge.advisory_generation.case_list import CaseList
+from edge.advisory_generation.conditions import Change, Conditions
+from edge.advisory_generation.rules import ANOMALY, ENERGY, RuleTable, rule_table
+from edge.advisory_generation.wording import anomaly_text, energy_text, guilty_signals, limit_text, measured_text
+from edge.contracts.alarm import Alarm, Evidence, Suppression
+from edge.contracts.assessment import Assessment
+from edge.contracts.case import Case
+from edge.contracts.performance import SpecificEnergy
+from edge.groups import Group
+from edge.knowledge import ClassKnowledge
+
+Floats = NDArray[np.float64]
+
+
+class GroupAlarms:
+    """The alarm rules of one group. `alarms` and `cases` are those of the whole edge."""
+
+    def __init__(self, group: Group, alarms: AlarmList, cases: CaseList, knowledge: ClassKnowledge) -> None:
+        self.group, self._alarms, self._cases, self._knowledge = group, alarms, cases, knowledge
+        self.rules: RuleTable = rule_table(group)
+        self.conditions = Conditions(self.rules)
+        self._limit_columns = [group.column(rule.signal) for rule in self.rules.rules if rule.signal is not None]
+        self._off = np.zeros(len(group.assets), np.bool_)
+
+    def update(
+        self,
+        time: int,
+        score: NDArray[np.float32],
+        confirmed: NDArray[np.bool_],
+        value: Floats,
+        excessive: Floats,
+        running: NDArray[np.bool_],
+        assessments: Mapping[int, Assessment],
+        lots: Mapping[int, SpecificEnergy],
+    ) -> list[Alarm]:
+        """The alarms that one instant has changed.
+
+        confirmed: (n_assets,) the anomaly has lasted for the model's persistence; excessive: 1 where too much energy is used
+        """
+        changed = self._suppressed(time, running)
+        level = np.column_stack([score.astype(np.float64), excessive, value[:, self._limit_columns]])
+        # a machine that stands is not judged by limits that are meant for one that runs
+        level[~running] = np.nan
+        for change in self.conditions.update(time, level, confirmed):
+            if (alarm := self._alarm(time, change, assessments.get(change.asset), level, lots.get(change.asset))) is not None:
+                changed.append(alarm)
+                self._cases.take(time, [alarm])
+        return changed
+
+    def follow(self, time: int, assessments: Mapping[int, Assessment], by_fault: Mapping[int, dict[str, float]]) -> list[Case]:
+        """The cases of the group's assets of which there is something to tell.
+
+        by_fault: of each asset with a case the probabilities of the fault modes
+        """
+        told = []
+        for asset, assessment in assessments.items():
+            if not self._cases.has(assessment.asset):
+                continue
+            settings = self.group.settings[asset]
+            signals = guilty_signals(assessment.contribution)
+            facts = measured_text(settings, signals, assessment.measured, assessment.expected)
+            case = self._cases.follow(time, assessment, by_fault.get(asset, {}), self._knowledge, facts)
+            if case is not None:
+                told.append(case)
+        return told
+
+    def can_alarm(self, asset: str, rule: str) -> bool:
+        column = next((number for number, each in enumerate(self.rules.rules) if each.name == rule), None)
+        if asset not in self.group.assets or column is None:
+            return False
+        return not np.isnan(self.rules.limit[self.group.assets.index(asset), column])
+
+    def _suppressed(self, time: int, running: NDArray[np.bool_]) -> list[Alarm]:
+        """Alarms of machines that were switched off, or on again."""
+        changed: list[Alarm] = []
+        for asset in np.flatnonzero(~running & ~self._off).tolist():
+            changed += self._alarms.suppress(time, self.group.assets[asset])
+        for asset in np.flatnonzero(running & self._off).tolist():
+            changed += self._alarms.unsuppress(time, self.group.assets[asset], Suppression.MACHINE_OFF)
+        self._off = ~running
+        self._cases.take(time, changed)
+        return changed
+
+    def _alarm(
+        self, time: int, change: Change, assessment: Assessment | None, level: Floats, lot: SpecificEnergy | None
+    ) -> Alarm | None:
+        asset_id, settings = self.group.assets[change.asset], self.group.settings[change.asset]
+        rule = self.rules.rules[change.rule]
+        if not change.begun:
+            return self._alarms.end(time, asset=asset_id, rule=rule.name)
+        measured = assessment.measured if assessment else {}
+        if rule.name == ANOMALY:
+            signals = guilty_signals(assessment.contribution if assessment else None)
+            text = anomaly_text(asset_id, settings, signals, measured, assessment.expected if assessment else None)
+            evidence = Evidence(score=assessment.score if assessment else None, signals=signals)
+        elif rule.name == ENERGY:
+            text = energy_text(asset_id, settings, lot)
+            energy = settings.production.energy if settings.production else None
+            evidence = Evidence(signals=(energy,) if energy else ())
+        else:
+            limit = float(self.rules.limit[change.asset, change.rule])
+            text = limit_text(asset_id, settings, rule, float(level[change.asset, change.rule]), limit)
+            evidence = Evidence(signals=(rule.signal,) if rule.signal else ())
+        case_id, first = self._cases.place(time, asset_id)
+        return self._alarms.begin(
+            time,
+            asset=asset_id,
+            rule=rule.name,
+            priority=rule.priority or settings.alarm.priority,
+            text=text,
+            evidence=evidence,
+            case_id=case_id,
+            first_out=first,
+        )
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        return {**self.conditions.state(), "off": self._off}
+
+    def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
+        self._off = state["off"].astype(np.bool_)
+        self.conditions.restore({name: array for name, array in state.items() if name != "off"})

@@ -1,0 +1,66 @@
+"""Which fault it is, where the model does not say: how like the deviation is to what each fault is known to do.
+
+    x = smoothed (measured - expected) / tolerance, by signal and spectral feature          [-]
+    likeness of a fault with signature w = w·x / (|w| |x|)                                  -1..1
+    probability = exp(K likeness) / (exp(K FLOOR) + Σ over the faults of exp(K likeness))
+
+FLOOR stands for "none of these". Expected values and tolerances are the model's own: without them a signal says nothing.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.knowledge import SPECTRAL, Fault
+
+Floats = NDArray[np.float64]
+
+SHARPNESS: Final = 6.0
+FLOOR: Final = 0.45
+MOST: Final = 5.0
+TAU_S: Final = 30.0
+
+
+class SignatureDiagnosis:
+    """Faults of one group by likeness. `faults` are those of its machines' class, `names` the group's signals."""
+
+    def __init__(self, faults: Mapping[str, Fault], names: Sequence[str], n_assets: int, period_s: float) -> None:
+        features = [*names, *SPECTRAL]
+        rows = [
+            (fault, [signature.get(name, 0.0) for name in features])
+            for fault, known in faults.items()
+            for signature in known.signatures
+        ]
+        # only what has a signature of signals that are there
+        rows = [(fault, weights) for fault, weights in rows if any(weights)]
+        self.faults = tuple(dict.fromkeys(fault for fault, _ in rows))
+        weights = np.array([weights for _, weights in rows]).reshape(len(rows), len(features))
+        self._unit = weights / np.linalg.norm(weights, axis=1, keepdims=True) if len(rows) else weights
+        self._fault = np.array([self.faults.index(fault) for fault, _ in rows], np.int64)
+        self._weight = -math.expm1(-period_s / max(TAU_S, 5 * period_s))
+        self._deviation = np.zeros((n_assets, len(names)))
+
+    def update(self, deviation: Floats, spectral: Floats) -> Floats:
+        """(n_assets, n_faults) probabilities.
+
+        deviation: (n_assets, n_signals) in tolerances, NaN where unknown; spectral: (n_assets, 4) as `VibrationTrend` has it
+        """
+        clipped = np.clip(deviation, -MOST, MOST)
+        self._deviation += self._weight * np.where(np.isnan(clipped), 0.0, clipped - self._deviation)
+        seen = np.column_stack([self._deviation, spectral])
+        size = np.linalg.norm(seen, axis=1, keepdims=True)
+        likeness = (seen / np.where(size > 0, size, 1.0)) @ self._unit.T
+        best = np.full((len(self.faults), len(seen)), -1.0)
+        np.maximum.at(best, self._fault, likeness.T)
+        best = best.T
+        shares = np.exp(SHARPNESS * best)
+        return np.asarray(shares / (shares.sum(axis=1, keepdims=True) + math.exp(SHARPNESS * FLOOR)))
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        return {"deviation": self._deviation}
+
+    def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
+        self._deviation[:] = state["deviation"]

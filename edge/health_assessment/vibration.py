@@ -1,0 +1,121 @@
+"""The vibration of a group's machines against what each was like while healthy: evidence for faults, after spectra.
+
+Four features of each block are kept as logarithms: the amplitude at once and twice per turn, how far the bearing's lines rise
+in the envelope spectrum, and the level of the highest frequencies (`hiss`). While the score is below its limit they teach what
+is usual; a deviation is counted in spreads of that, so that a machine that has always shaken is not taken for ill.
+
+Zones are those of ISO 20816-1 for the vibration velocity that the plant measures: A as new, B for long operation, C for a
+limited time, D does damage. Their boundaries depend on the kind of machine (parts 3, 7, 8 …) and stand in the plant file.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.contracts.assessment import Zone
+from edge.contracts.plant import Asset
+from edge.health_assessment.spectrum import bearing_rates, envelope_spectrum, hiss, line, prominence, spectrum
+from edge.knowledge import SPECTRAL
+
+Floats = NDArray[np.float64]
+
+# blocks after which a share 1/e of what was usual is left; so long a fault may grow unnoticed into it
+MEMORY: Final = 500.0
+LEAST_BLOCKS: Final = 10
+# logarithmic spread below which no feature is taken to vary
+LEAST_SPREAD: Final = 0.05
+MOST: Final = 5.0
+TAU_S: Final = 60.0
+
+
+class VibrationTrend:
+    """Deviations of the spectral features (n_assets, 4), in spreads, smoothed; 0 where nothing is known.
+
+    settings: of the assets; they name bearing and rated speed
+    """
+
+    def __init__(self, settings: Sequence[Asset], period_s: float) -> None:
+        shape = len(settings), len(SPECTRAL)
+        self._bearings = [asset.nameplate.bearing if asset.nameplate else None for asset in settings]
+        self._usual, self._square, self._count = np.zeros(shape), np.zeros(shape), np.zeros(len(settings))
+        self._newest = np.zeros(shape)
+        self._weight = -math.expm1(-period_s / TAU_S)
+        self._smooth = np.zeros(shape)
+
+    def take(self, asset: int, points: NDArray[np.float32], rate_hz: float, shaft_hz: float, *, healthy: bool) -> None:
+        """A new block (n_points,) of one asset. healthy: whether it may teach what is usual."""
+        feature = self._features(asset, points[None], rate_hz, shaft_hz)
+        known = np.isfinite(feature)
+        if self._count[asset] >= LEAST_BLOCKS:
+            variance = np.maximum(self._square[asset] - self._usual[asset] ** 2, 0.0)
+            deviation = (feature - self._usual[asset]) / np.maximum(np.sqrt(variance), LEAST_SPREAD)
+            self._newest[asset] = np.where(known, np.clip(deviation / 3.0, -MOST, MOST), 0.0)
+        if healthy or self._count[asset] < LEAST_BLOCKS:
+            self._count[asset] += 1
+            weight = 1.0 / min(self._count[asset], MEMORY)
+            value = np.where(known, feature, self._usual[asset])
+            self._usual[asset] += weight * (value - self._usual[asset])
+            self._square[asset] += weight * (value**2 - self._square[asset])
+
+    def advance(self) -> Floats:
+        """One instant on; what it is now. In thirds of a spread, as a signal's deviation is in bands of 99 %."""
+        self._smooth += self._weight * (self._newest - self._smooth)
+        return self._smooth
+
+    def forget(self, assets: NDArray[np.bool_]) -> None:
+        """What these assets' newest blocks told is over: they stand still."""
+        self._newest[assets] = 0.0
+
+    def _features(self, asset: int, points: NDArray[np.float32], rate_hz: float, shaft_hz: float) -> Floats:
+        found = spectrum(points, rate_hz)
+        bearing, lines = self._bearings[asset], math.nan
+        if bearing is not None and shaft_hz > 0:
+            envelope = envelope_spectrum(points, rate_hz)
+            lines = max(prominence(envelope, 0, rate * shaft_hz) for rate in bearing_rates(bearing).values())
+        turns = [line(found, 0, order * shaft_hz)[1] if shaft_hz > 0 else math.nan for order in (1, 2)]
+        with np.errstate(divide="ignore"):
+            return np.array([lines, *np.log(np.maximum(turns, 1e-9)), math.log(max(float(hiss(found)[0]), 1e-9))])
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        return {
+            "usual": self._usual,
+            "square": self._square,
+            "count": self._count,
+            "newest": self._newest,
+            "smooth": self._smooth,
+        }
+
+    def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
+        for name, array in state.items():
+            getattr(self, f"_{name}")[:] = array
+
+
+class VibrationZones:
+    """The ISO 20816 zone of each asset from its measured velocity, smoothed so that it is one of steady operation."""
+
+    def __init__(self, settings: Sequence[Asset], names: Sequence[str], period_s: float) -> None:
+        measured = [next((name for name, signal in asset.signals.items() if signal.zones), None) for asset in settings]
+        self._column = np.array([names.index(name) if name else -1 for name in measured], np.int64)
+        boundaries = [asset.signals[name].zones if name else None for asset, name in zip(settings, measured, strict=True)]
+        self._boundaries = np.array([found or (math.nan,) * 3 for found in boundaries])
+        self._weight = -math.expm1(-period_s / TAU_S)
+        self._velocity = np.full(len(settings), math.nan)
+
+    def update(self, value: Floats, running: NDArray[np.bool_]) -> list[Zone | None]:
+        """value: (n_assets, n_signals) of this instant; running: (n_assets,)"""
+        now = np.where(self._column >= 0, value[np.arange(len(value)), np.maximum(self._column, 0)], math.nan)
+        taken = np.isfinite(now) & running
+        before = np.where(np.isnan(self._velocity), now, self._velocity)
+        self._velocity = np.where(taken, before + self._weight * (now - before), self._velocity)
+        number = (self._velocity[:, None] > self._boundaries).sum(axis=1)
+        told = np.isfinite(self._velocity) & np.isfinite(self._boundaries[:, 0]) & running
+        return [tuple(Zone)[n] if known else None for n, known in zip(number.tolist(), told.tolist(), strict=True)]
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        return {"velocity": self._velocity}
+
+    def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
+        self._velocity[:] = state["velocity"]
