@@ -90,7 +90,8 @@ class Operators:
         self.commands.append((verb, command))
         if self.refusal is not None:
             raise self.refusal
-        self._show(self.list.command(verb, command))
+        for alarm in self.list.command(verb, command):
+            self._show(alarm)
 
     def raise_alarm(self, second: int = 0, rule: str = "anomaly", priority: Priority = Priority.HIGH) -> Alarm:
         text = BilingualText(sv=f"pressen: {rule} på svenska", en=f"the press: {rule} in English")

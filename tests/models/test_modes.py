@@ -74,9 +74,9 @@ def test_a_change_of_product_is_no_fault_and_its_own_normal_holds(plant: Plant, 
     assert all(each.score is not None and each.score > 1.0 for each in assessed(plant, model, disguised))
 
 
-def test_a_product_that_was_never_seen_is_unknown_and_no_fault(plant: Plant, model: OnnxModel) -> None:
+def test_a_product_that_was_never_seen_is_named_so_and_no_fault(plant: Plant, model: OnnxModel) -> None:
     found = assessed(plant, model, pump(100, 100, ("gear-7",)))
-    assert {each.reason for each in found} == {Reason.UNKNOWN_OPERATING_POINT}
+    assert {each.reason for each in found} == {Reason.UNKNOWN_RECIPE}
     assert all(each.score is None for each in found)
 
 
