@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge.contracts.errors import KullagerError
 from edge.contracts.plant import Plant, Waveform
 from edge.contracts.sample_batch import WaveformBlock
+from edge.formats.waveform_recording import WaveformRecording
+from simulator.fleet import Fleet
 from simulator.machines.machine import RotatingMachine
 from simulator.randomness import seed_of
 from simulator.simulated_site import SimulatedSite
@@ -41,14 +46,7 @@ class Accelerometers:
             every = round(sensor.waveform.every_s * 1e9)
             if sensor.last is not None and time - sensor.last < every:
                 continue
-            fleet, machine = self._site.place(asset)
-            rotating: RotatingMachine = fleet.machine  # type: ignore[assignment]  # _check has seen to it
-            rotor, now = rotating.rotor(machine), rotating.excitation(machine)
-            if sensor.last is not None:
-                gap_s = (time - sensor.last) / 1e9 - sensor.waveform.points / RATE_HZ
-                sensor.state = after_gap(sensor.state, rotor, gap_s, now.speed)
-            points, sensor.state = vibrate(rotor, now, sensor.state, sensor.waveform.points)
-            sensor.last = time
+            points = _listen(sensor, *self._site.place(asset), time)
             yield sensor.waveform, WaveformBlock(signal=sensor.index, time=time, rate_hz=RATE_HZ, points=points)
 
 
@@ -62,3 +60,61 @@ def _check(where: str, waveform: Waveform, fleet: object) -> None:
         raise KullagerError(f"{where}.unit: should be 'm/s2', not '{waveform.unit}'")
     if waveform.points / RATE_HZ > waveform.every_s:
         raise KullagerError(f"{where}.every_s: a block of {waveform.points} points takes {waveform.points / RATE_HZ:.3g} s")
+
+
+class VibrationRecorder:
+    """The blocks of a recording's fast signals, taken while it is generated, at the intervals of the plant file or `every_s`.
+
+    Hand it to `generate`; afterwards `recordings` are there.
+    """
+
+    def __init__(self, plant: Plant, seed: int, every_s: float | None = None) -> None:
+        self._plant, self._seed, self._every_s = plant, seed, every_s
+        self._sensors: dict[tuple[str, str, int], _Sensor] = {}
+        self._blocks: dict[tuple[str, str], list[tuple[int, NDArray[np.float32]]]] = {}
+
+    def step(self, fleet: Fleet, start: int, row: int, shift_rows: int, period_s: float) -> None:
+        """All lanes of a fleet have come to `row` of their shifts; the recording begins at `start` [ns UTC]."""
+        for lane_number, lane in enumerate(fleet.lanes):
+            time = start + round((lane.shift * shift_rows + row) * period_s * 1e9)
+            for number, (name, waveform) in enumerate(self._plant.assets[lane.asset].waveforms.items()):
+                every = round((self._every_s or waveform.every_s) * 1e9)
+                if time % every:
+                    continue
+                key = lane.asset, name, lane.shift
+                if key not in self._sensors:
+                    _check(f"assets.{lane.asset}.waveforms.{name}", waveform, fleet)
+                    state = at_rest(*seed_of(self._seed, lane.asset, 2, number, lane.shift))
+                    self._sensors[key] = _Sensor(0, waveform, state)
+                points = _listen(self._sensors[key], fleet, lane_number, time)
+                self._blocks.setdefault((lane.asset, name), []).append((time, points))
+
+    @property
+    def recordings(self) -> list[WaveformRecording]:
+        """One for each fast signal that was heard."""
+        made = []
+        for (asset, name), blocks in self._blocks.items():
+            blocks.sort(key=lambda block: block[0])
+            made.append(
+                WaveformRecording(
+                    asset=asset,
+                    waveform=name,
+                    time=np.array([time for time, _ in blocks], np.int64),
+                    points=np.stack([points for _, points in blocks]),
+                    rate_hz=RATE_HZ,
+                    unit=self._plant.assets[asset].waveforms[name].unit,
+                )
+            )
+        return made
+
+
+def _listen(sensor: _Sensor, fleet: Fleet, machine: int, time: int) -> NDArray[np.float32]:
+    """The block that begins at `time` [ns UTC]; goes on from the sensor's last one."""
+    rotating: RotatingMachine = fleet.machine  # type: ignore[assignment]  # _check has seen to it
+    rotor, now = rotating.rotor(machine), rotating.excitation(machine)
+    if sensor.last is not None:
+        gap_s = (time - sensor.last) / 1e9 - sensor.waveform.points / RATE_HZ
+        sensor.state = after_gap(sensor.state, rotor, gap_s, now.speed)
+    points, sensor.state = vibrate(rotor, now, sensor.state, sensor.waveform.points)
+    sensor.last = time
+    return points

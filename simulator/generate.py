@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edge.contracts.plant import Plant
 from edge.contracts.sample_batch import TextTable
 from edge.formats.recording import Recording
+from simulator.accelerometers import VibrationRecorder
 from simulator.fleet import Fleet, Lane
 from simulator.randomness import Floats
 from simulator.scenario import Happening, Injection, Scenario, happenings
@@ -56,9 +57,15 @@ class Story:
 
 
 def generate(
-    plant: Plant, assets: Sequence[str], *, hours: float, seed: int, story: Story | None = None
+    plant: Plant,
+    assets: Sequence[str],
+    *,
+    hours: float,
+    seed: int,
+    story: Story | None = None,
+    listener: VibrationRecorder | None = None,
 ) -> Iterator[tuple[Recording, Labels]]:
-    """`hours` of readings of each asset, one row per period, with their labels.
+    """`hours` of readings of each asset, one row per period, with their labels. `listener` takes their vibration, too.
 
     Raises `CommandRefused` where the plant has no such machine or the machine no such fault.
     """
@@ -79,7 +86,7 @@ def generate(
             site.inject(happening.asset, action.fault, action.severity, action.over_s)
         told[happening.asset].append(happening)
     for group in _groups(plant, places, hours):
-        yield from _together(plant, group, told, hours=hours, seed=seed)
+        yield from _together(plant, group, told, listener, hours=hours, seed=seed)
 
 
 def _groups(plant: Plant, places: dict[str, tuple[Fleet, int]], hours: float) -> Iterator[list[str]]:
@@ -95,7 +102,13 @@ def _groups(plant: Plant, places: dict[str, tuple[Fleet, int]], hours: float) ->
 
 
 def _together(
-    plant: Plant, assets: list[str], told: dict[str, list[Happening]], *, hours: float, seed: int
+    plant: Plant,
+    assets: list[str],
+    told: dict[str, list[Happening]],
+    listener: VibrationRecorder | None,
+    *,
+    hours: float,
+    seed: int,
 ) -> Iterator[tuple[Recording, Labels]]:
     settings = plant.assets[assets[0]]
     period_s = settings.period_s
@@ -126,6 +139,8 @@ def _together(
         for number, happening in due.get(row, ()):
             happen(fleet, number, happening, happening.at_s)
         readings = fleet.step(period_s)
+        if listener is not None:
+            listener.step(fleet, START, row, shift_rows, period_s)
         values[row] = np.where(fleet.sensors.bad, np.nan, readings)
         for name, column in codes.items():
             column[row] = fleet.codes[name]

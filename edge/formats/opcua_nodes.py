@@ -67,6 +67,7 @@ class AddressSpace:
     def __init__(self, server: Server) -> None:
         self._nodes = server.iserver.aspace
         self._data_types: dict[ua.NodeId, AttributeValue] = {}
+        self._names: dict[tuple[int, str, BilingualText | None], dict[ua.AttributeIds, AttributeValue]] = {}
 
     def add_object(
         self,
@@ -182,15 +183,10 @@ class AddressSpace:
         if node in self._nodes:
             raise NodeTaken(f"node 'ns={node.NamespaceIndex};{node.Identifier}' of '{name.Name}' is taken by another one")
         data = NodeData(node)
-        display, description = ua.LocalizedText(name.Name), ua.LocalizedText()
-        if label is not None:
-            display, description = ua.LocalizedText(label.en, "en"), ua.LocalizedText(label.sv, "sv")
         common = {
             ua.AttributeIds.NodeId: _of(node, ua.VariantType.NodeId),
             ua.AttributeIds.NodeClass: _CLASSES[node_class],
-            ua.AttributeIds.BrowseName: _of(name, ua.VariantType.QualifiedName),
-            ua.AttributeIds.DisplayName: _of(display, ua.VariantType.LocalizedText),
-            ua.AttributeIds.Description: _of(description, ua.VariantType.LocalizedText),
+            **self._called(name, label),
             ua.AttributeIds.WriteMask: _NO_WRITE_MASK,
             ua.AttributeIds.UserWriteMask: _NO_WRITE_MASK,
         }
@@ -200,6 +196,20 @@ class AddressSpace:
             self.refer(node, HAS_TYPE_DEFINITION, kind, inverse=False)
         self.refer(parent, reference, node)
         return node
+
+    def _called(self, name: ua.QualifiedName, label: BilingualText | None) -> dict[ua.AttributeIds, AttributeValue]:
+        """How a node is called; the same for all that are called the same, of which a large plant has thousands."""
+        key = name.NamespaceIndex, name.Name, label
+        if key not in self._names:
+            display, description = ua.LocalizedText(name.Name), ua.LocalizedText()
+            if label is not None:
+                display, description = ua.LocalizedText(label.en, "en"), ua.LocalizedText(label.sv, "sv")
+            self._names[key] = {
+                ua.AttributeIds.BrowseName: _of(name, ua.VariantType.QualifiedName),
+                ua.AttributeIds.DisplayName: _of(display, ua.VariantType.LocalizedText),
+                ua.AttributeIds.Description: _of(description, ua.VariantType.LocalizedText),
+            }
+        return self._names[key]
 
     def _reference(self, reference: ua.NodeId, target: ua.NodeId, *, forward: bool) -> ua.ReferenceDescription:
         data = self._nodes[target]

@@ -37,7 +37,7 @@ from edge.outputs.opcua.guard import MOST_PER_CALL, TRANSPORT, GuardedListener, 
 logger = logging.getLogger(__name__)
 
 PERIOD_S: Final = 0.5
-# after so many assets the rest of the edge has its turn: some milliseconds
+# after so many assets that are shown the rest of the edge has its turn: a millisecond
 SLICE: Final = 10
 URL_VARIABLE: Final = "KULLAGER_EDGE_OPCUA_URL"
 PASSWORD_VARIABLE: Final = "KULLAGER_EDGE_OPCUA_PASSWORD"  # noqa: S105  # its name
@@ -108,20 +108,26 @@ class OpcuaResults:
         """Until cancelled; raises what keeps the server from serving."""
         if not _URL.match(self._url):
             raise CannotServe(f"{URL_VARIABLE}: '{self._url}' should be such as 'opc.tcp://0.0.0.0:4841'")
+        try:
+            parts = urlsplit(self._url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            raise CannotServe(f"{self._url}: names no host with a port between 1 and 65535") from None
         password = self._password()
         inner = GuardedServer(self._settings.user, password)
-        own = self._identity()
+        # a key takes its time to be made
+        own = await asyncio.to_thread(self._identity)
         inner.certificate, inner.private_key = own.certificate, own.key
         server = Server(iserver=inner)
         # many objects that all stay: looking for garbage among them would stop the edge again and again
         gc.disable()
         try:
             assets, conditions = await self._build(server)
+            gc.freeze()
         finally:
             gc.enable()
-        gc.freeze()
         try:
-            await self._listen(server)
+            await self._listen(server, host, port)
             self._problem = None
             logger.info("%s: the OPC UA server listens, with %d assets", self._url, len(assets))
             await self._keep_showing(assets, conditions)
@@ -147,10 +153,9 @@ class OpcuaResults:
         space = AddressSpace(server)
         machinery, health = Machinery(space, devices, machines, self._uri), DeviceHealthType(space, devices)
         assets = {}
-        for number, asset in enumerate(self._plant.assets, start=1):
+        for asset in self._plant.assets:
             assets[asset] = AssetNodes(server, space, index, self._plant, asset, machinery, health)
-            if number % SLICE == 0:
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)
         settings = self._settings
         conditions = Conditions(
             server,
@@ -162,17 +167,12 @@ class OpcuaResults:
         )
         return assets, conditions
 
-    async def _listen(self, server: Server) -> None:
+    async def _listen(self, server: Server, host: str | None, port: int | None) -> None:
         """Take the port, as soon as it is free."""
         # what `Server.start` does, with a listener of our own, and without ending the whole when its port is taken
         await server._setup_server_nodes()
         await server.iserver.start()
-        parts = urlsplit(self._url)
-        try:
-            port = parts.port
-        except ValueError:
-            raise CannotServe(f"{self._url}: a port lies between 1 and 65535") from None
-        server.bserver = GuardedListener(server.iserver, parts.hostname, port, server.limits)
+        server.bserver = GuardedListener(server.iserver, host, port, server.limits)
         server.bserver.set_policies(server._policies)
         for wait_s in back_off():
             try:
@@ -187,14 +187,11 @@ class OpcuaResults:
         self._is_up = True
         self._changed_assets = dict.fromkeys(self._assessments)
         self._alarm_changes = list(self._alarms.values())
-        for number, asset in enumerate(assets.values(), start=1):
-            await asset.show_alarms([], None)
-            if number % SLICE == 0:
-                await asyncio.sleep(0)
         self._changed.set()
         while True:
             await self._changed.wait()
             self._changed.clear()
+            began = asyncio.get_running_loop().time()
             changed, self._changed_assets = self._changed_assets, {}
             alarms, self._alarm_changes = self._alarm_changes, []
             for alarm in alarms:
@@ -207,12 +204,11 @@ class OpcuaResults:
             for number, name in enumerate(changed | dict.fromkeys(alarm.asset for alarm in alarms), start=1):
                 nodes, assessment = assets.get(name), self._assessments.get(name)
                 if nodes is not None:
-                    if assessment is not None and name in changed:
-                        await nodes.show(assessment)
-                    await nodes.show_alarms(open_alarms.get(name, ()), assessment.time if assessment else None)
+                    await nodes.show(assessment, open_alarms.get(name, ()))
                 if number % SLICE == 0:
                     await asyncio.sleep(0)
-            await asyncio.sleep(PERIOD_S)
+            # where thousands of values are watched, the rest of the edge has half of the time all the same
+            await asyncio.sleep(max(PERIOD_S, asyncio.get_running_loop().time() - began))
 
     # -- its settings
 

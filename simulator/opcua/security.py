@@ -65,6 +65,11 @@ class GuardedServer(InternalServer):  # type: ignore[misc]  # asyncua is taken a
                 return None
         return User(role=UserRole.User, name=username)
 
+    def decrypt_user_token(self, session: Any, token: Any) -> tuple[str, str | None]:
+        """Name and password; whoever shows a password and no name is not taken for one without either."""
+        username, password = super().decrypt_user_token(session, token)
+        return username or "", password
+
     def verify_x509_token(self, session: Any, token: Any, signature: Any) -> bytes:
         """The user's certificate, after its signature has been checked and it was found among the known ones."""
         shown: bytes = super().verify_x509_token(session, token, signature)

@@ -110,6 +110,26 @@ async function watch(session) {
   return { subscription, seen };
 }
 
+async function watchValue(session, nodeId) {
+  const subscription = await session.createSubscription2({
+    requestedPublishingInterval: 100,
+    requestedLifetimeCount: 1000,
+    requestedMaxKeepAliveCount: 10,
+    publishingEnabled: true,
+  });
+  const item = ClientMonitoredItem.create(
+    subscription,
+    { nodeId, attributeId: AttributeIds.Value },
+    { samplingInterval: 0, queueSize: 10, discardOldest: true },
+    TimestampsToReturn.Both,
+  );
+  let seen = null;
+  item.on("changed", ({ value }) => (seen = value.value));
+  const found = await until(() => seen, "a watched value");
+  await subscription.terminate();
+  return found;
+}
+
 const client = OPCUAClient.create({
   applicationName: "read results",
   endpointMustExist: false,
@@ -137,6 +157,7 @@ await client.withSessionAsync(endpoint, async (session) => {
       value: { value: { dataType: DataType.Double, value: 1 } },
     },
   ]);
+  const watched = await watchValue(session, `ns=${results};s=pump-101.Score`);
   const { subscription, seen } = await watch(session);
   const event = await until(() => seen[0], "the alarm's event");
   const acknowledged = await acknowledgeCondition(session, event.ConditionId, event.EventId, "seen by node-opcua");
@@ -154,6 +175,6 @@ await client.withSessionAsync(endpoint, async (session) => {
     retain: event.Retain,
     condition: event.ConditionId.toString(),
   };
-  console.log(JSON.stringify({ machines, write: write.name, alarm, acknowledge: acknowledged.name, afterwards }));
+  console.log(JSON.stringify({ machines, write: write.name, watched, alarm, acknowledge: acknowledged.name, afterwards }));
 });
 process.exit(0);

@@ -91,9 +91,7 @@ class Edge:
 
     def command(self, verb: AlarmVerb, command: AlarmCommand) -> None:
         self.commands.append((verb, command))
-        changed = self.alarms.command(verb, command)
-        if changed is not None:
-            self.output.show([], [changed])
+        self.output.show([], self.alarms.command(verb, command))
 
     def begin(self, second: int, asset: str = "pump-101", priority: Priority = Priority.HIGH, rule: str = "anomaly") -> Alarm:
         text = BilingualText(sv=f"{asset} avviker", en=f"{asset} deviates")
@@ -216,6 +214,43 @@ async def test_an_assessment_is_values_with_units_ranges_and_its_time(build: Bui
         span = await (await (await node(client, "pump-101.Health")).get_child("0:EURange")).read_value()
         assert (span.Low, span.High) == (0.0, 1.0)
         assert (await read(client, "mill-201.Score")).StatusCode.name == "BadWaitingForInitialData"
+
+
+class ValueWatcher:
+    def __init__(self) -> None:
+        self.seen: dict[str, list[tuple[Any, str]]] = {}
+
+    def datachange_notification(self, node: Node, value: Any, data: Any) -> None:
+        status = data.monitored_item.Value.StatusCode.name
+        self.seen.setdefault(str(node.nodeid.Identifier), []).append((value, status))
+
+
+@pytest.mark.parametrize("at_once", [1000, 2])
+async def test_who_watches_a_value_gets_each_change(
+    build: Build, tmp_path: Path, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.outputs.opcua.guard_subscription.MOST_VALUES_SENT", at_once)
+    edge = Edge(build(), tmp_path, {})
+    names = [f"pump-101.{name}" for name in ("Score", "Zone", "Measured.speed", "DeviceHealth", "OpenAlarms")]
+    async with running(edge), connected(edge) as client:
+        watcher = ValueWatcher()
+        subscription = await client.create_subscription(100, watcher)
+        await subscription.subscribe_data_change([await node(client, name) for name in names])
+        await until(lambda: len(watcher.seen) == len(names), "the first values")
+        assert watcher.seen["pump-101.Score"] == [(None, "BadWaitingForInitialData")]
+        for second, score in enumerate((0.25, 0.5)):
+            edge.output.show([assessed(second, score=score)], [])
+            await until(lambda s=score: watcher.seen["pump-101.Score"][-1] == (s, "Good"), "the score")
+        edge.output.show([withheld(Reason.STALE, 2)], [])
+        await until(lambda: watcher.seen["pump-101.Score"][-1] == (None, "BadNoData"), "no score")
+        assert watcher.seen["pump-101.Zone"][1:] == [("B", "Good"), (None, "BadNoData")]
+        edge.begin(3)
+        await until(lambda: watcher.seen["pump-101.OpenAlarms"][-1] == (1, "Good"), "the alarm")
+        assert watcher.seen["pump-101.DeviceHealth"][-1] == (DeviceHealth.CHECK_FUNCTION, "Good")
+        # what was written to watchers is what others read
+        assert (await read(client, "pump-101.OpenAlarms")).Value.Value == 1
+        edge.output.show([assessed(4)], [])
+        await until(lambda: watcher.seen["pump-101.Score"][-1] == (0.25, "Good"), "the score")
 
 
 async def test_what_is_withheld_has_no_value_and_a_reason(build: Build, tmp_path: Path) -> None:
@@ -408,22 +443,57 @@ async def test_without_commands_alarms_are_only_seen(build: Build, tmp_path: Pat
         for method in (ACKNOWLEDGE, ADD_COMMENT):
             with pytest.raises(ua.UaStatusCodeError, match="BadUserAccessDenied"):
                 await answer(client, method, event.NodeId, event.EventId)
+        shelving = await node(client, "pump-101.Alarms.anomaly.ShelvingState")
+        with pytest.raises(ua.UaStatusCodeError, match="BadUserAccessDenied"):
+            await shelving.call_method("0:TimedShelve", 60_000.0)
         own = await node(client, "pump-101.Alarms.anomaly.Acknowledge")
         executable = await own.read_attribute(ua.AttributeIds.UserExecutable)
         assert executable.Value.Value is False
         assert edge.commands == []
 
 
+async def test_an_alarm_is_shelved_for_a_time_and_taken_back(build: Build, tmp_path: Path) -> None:
+    edge = Edge(build("commands = true"), tmp_path, {})
+    async with running(edge), connected(edge) as client:
+        watcher, _ = await watch(client)
+        alarm = edge.begin(1)
+        await until(watcher.alarms, "the alarm")
+        condition, state = watcher.seen[0].NodeId, "ShelvingState/CurrentState"
+        shelving = await node(client, "pump-101.Alarms.anomaly.ShelvingState")
+        with pytest.raises(ua.UaStatusCodeError, match="BadConditionNotShelved"):
+            await shelving.call_method("0:Unshelve")
+        for duration in (0.0, -1.0, 1e18):
+            with pytest.raises(ua.UaStatusCodeError, match="BadShelvingTimeOutOfRange"):
+                await shelving.call_method("0:TimedShelve", duration)
+        with pytest.raises(ua.UaStatusCodeError, match="BadInvalidArgument"):
+            await shelving.call_method("0:TimedShelve", float("nan"))
+        assert edge.commands == []
+        await shelving.call_method("0:TimedShelve", 60_000.0)
+        verb, command = edge.commands[-1]
+        assert (verb, command.alarm_id) == (AlarmVerb.SHELVE, alarm.alarm_id)
+        assert command.shelved_until == command.time + 60_000_000_000
+        await until(lambda: getattr(watcher.seen[-1], state).Text == "Timed Shelved", "it to be shelved")
+        assert watcher.seen[-1].SuppressedOrShelved is True
+        await until_reads(client, "pump-101.OpenAlarms", 0)
+        with pytest.raises(ua.UaStatusCodeError, match="BadConditionAlreadyShelved"):
+            await shelving.call_method("0:TimedShelve", 60_000.0)
+        # by the type's method, with the condition as the object
+        await client.get_node(condition).call_method(ua.NodeId(ua.ObjectIds.AlarmConditionType_ShelvingState_Unshelve))
+        await until(lambda: getattr(watcher.seen[-1], state).Text == "Unshelved", "it to be taken back")
+        await until_reads(client, "pump-101.OpenAlarms", 1)
+
+
 async def test_what_the_edge_refuses_is_an_invalid_state_and_logged(
     build: Build, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    edge = Edge(build("commands = true"), tmp_path, {})
+    plant = build("commands = true")
+    edge = Edge(plant, tmp_path, {})
 
     def refuse(_verb: AlarmVerb, _command: AlarmCommand) -> None:
         raise KullagerError("an alarm that is shelved cannot take 'acknowledge'")
 
     command: OnAlarmCommand = refuse
-    edge.output._on_alarm_command = command
+    edge.output = OpcuaResults(plant, tmp_path, {}, (), command)
     async with running(edge), connected(edge) as client:
         watcher, _ = await watch(client)
         edge.begin(1)
@@ -433,7 +503,11 @@ async def test_what_the_edge_refuses_is_an_invalid_state_and_logged(
     assert "an alarm that is shelved cannot take 'acknowledge'" in caplog.text
 
 
-async def test_open_alarms_are_there_after_a_restart_and_by_a_refresh(build: Build, tmp_path: Path) -> None:
+async def test_open_alarms_are_there_after_a_restart_and_by_a_refresh(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # events come one by one
+    monkeypatch.setattr("edge.outputs.opcua.guard_subscription.MOST_EVENTS_SENT", 1)
     plant = build("commands = true")
     edge = Edge(plant, tmp_path, {})
     async with running(edge), connected(edge) as client:
@@ -503,6 +577,7 @@ async def test_node_opcua_reads_results_and_acknowledges(build: Build, tmp_path:
     assert (alarm["active"], alarm["acknowledged"], alarm["retain"]) == (True, False, True)
     assert alarm["condition"].endswith("s=pump-101.Alarms.anomaly")
     assert found["write"] == "BadUserAccessDenied"
+    assert found["watched"] == 0.25
     if commands:
         assert found["acknowledge"] == "Good"
         assert found["afterwards"] is True
@@ -513,6 +588,20 @@ async def test_node_opcua_reads_results_and_acknowledges(build: Build, tmp_path:
 
 
 # -- who may come in
+
+
+async def nameless(url: str) -> None:
+    """Try to come in with a user token that has no name."""
+    client = Client(url, timeout=30)
+    await client.connect_socket()
+    try:
+        await client.send_hello()
+        await client.open_secure_channel()
+        await client.create_session()
+        token = ua.UserNameIdentityToken(PolicyId="username", UserName=None, Password=b"")
+        await client.uaclient.activate_session(ua.ActivateSessionParameters(UserIdentityToken=token))
+    finally:
+        client.disconnect_socket()
 
 
 async def test_a_user_needs_the_password(build: Build, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -529,6 +618,8 @@ async def test_a_user_needs_the_password(build: Build, tmp_path: Path, caplog: p
                 await client.connect()
             with contextlib.suppress(Exception):
                 await client.disconnect()
+        with pytest.raises(ua.UaStatusCodeError, match="BadUserAccessDenied"):
+            await nameless(edge.url)
         client = Client(edge.url, timeout=30)
         client.set_user("scada")
         client.set_password("hemligt å")
@@ -702,6 +793,27 @@ async def test_calls_filters_and_sessions_are_bounded(build: Build, tmp_path: Pa
         assert before.RevisedSessionTimeout == 120_000
         after = await client.uaclient.create_session(ua.CreateSessionParameters())
         assert before.AuthenticationToken != after.AuthenticationToken
+
+
+async def test_who_does_not_read_his_answers_is_cut_off(
+    build: Build, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.outputs.opcua.guard.MOST_UNREAD_BYTES", 64 << 10)
+    edge = Edge(build(), tmp_path, {})
+    asked = ua.ReadValueId(NodeId=ua.NodeId(ua.ObjectIds.Server), AttributeId=ua.AttributeIds.BrowseName)
+    async with running(edge), connected(edge) as deaf, connected(edge) as client:
+        protocol = deaf.uaclient.protocol
+        protocol.transport.pause_reading()
+
+        def is_cut_off() -> bool:
+            request = ua.ReadRequest()
+            request.Parameters.NodesToRead = [asked] * 1000
+            protocol._send_request(request).add_done_callback(lambda answer: answer.exception())
+            return "does not read its answers" in caplog.text
+
+        await until(is_cut_off, "the connection to be cut")
+        protocol.transport.resume_reading()
+        assert (await read(client, "pump-101.OpenAlarms")).Value.Value == 0
 
 
 async def test_a_type_in_an_event_filter_means_its_subtypes(build: Build, tmp_path: Path) -> None:

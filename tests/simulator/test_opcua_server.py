@@ -455,6 +455,20 @@ async def secure(client: Client, person: Path, mode: ua.MessageSecurityMode) -> 
     await client.set_security(SecurityPolicyBasic256Sha256, str(person / "client.der"), str(person / "client.pem"), mode=mode)
 
 
+async def nameless(url: str) -> None:
+    """Try to come in with a user token that has no name."""
+    client = Client(url, timeout=30)
+    await client.connect_socket()
+    try:
+        await client.send_hello()
+        await client.open_secure_channel()
+        await client.create_session()
+        token = ua.UserNameIdentityToken(PolicyId="username", UserName=None, Password=b"")
+        await client.uaclient.activate_session(ua.ActivateSessionParameters(UserIdentityToken=token))
+    finally:
+        client.disconnect_socket()
+
+
 async def reads(client: Client) -> bool:
     async with client:
         return bool(await client.nodes.server_state.read_value() == 0)
@@ -544,6 +558,8 @@ async def test_where_the_source_has_a_user_name_and_password_are_needed(
             else:
                 with pytest.raises(ua.UaError):
                     await reads(client)
+        with pytest.raises(ua.UaStatusCodeError, match="BadUserAccessDenied"):
+            await nameless(url)
     assert "source 'plc': user 'admin' was refused" in caplog.text
 
 

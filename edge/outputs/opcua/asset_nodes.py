@@ -3,13 +3,16 @@
 Node ids are `<asset>.<name>`, and stay. Built once; from then on only values change.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from asyncua import Server, ua
 
-from edge.contracts.alarm import Alarm
+from edge.contracts.alarm import Alarm, BilingualText
 from edge.contracts.assessment import Assessment
 from edge.contracts.plant import Asset, Plant
 from edge.formats.opcua_machinery import Machinery
@@ -17,6 +20,7 @@ from edge.formats.opcua_nodes import (
     BASE_DATA_VARIABLE,
     GENERATES_EVENT,
     HAS_NOTIFIER,
+    NO_VALUE_YET,
     OBJECTS,
     ORGANIZES,
     AddressSpace,
@@ -36,24 +40,40 @@ _NOTHING: Final = ua.Variant(None, ua.VariantType.Null)
 _FRACTION: Final = ua.Range(0.0, 1.0)
 _HEALTH_NUMBER, _HEALTH_TEXTS, _HEALTH_INTERFACE = 6244, 6450, 15051
 
-# name → (type, unit, range)
-_VARIABLES: Final[dict[str, tuple[ua.VariantType, str | None, Any]]] = {
-    "Score": (ua.VariantType.Double, "1", None),
-    "Health": (ua.VariantType.Double, "1", _FRACTION),
-    "Zone": (ua.VariantType.String, None, None),
-    "State": (ua.VariantType.String, None, None),
-    "Reason": (ua.VariantType.String, None, None),
-    "Fault": (ua.VariantType.String, None, None),
-    "FaultProbability": (ua.VariantType.Double, "1", _FRACTION),
-    "RulP10": (ua.VariantType.Double, "h", None),
-    "RulP50": (ua.VariantType.Double, "h", None),
-    "RulP90": (ua.VariantType.Double, "h", None),
-    "Coverage": (ua.VariantType.Double, "1", _FRACTION),
-    "OpenAlarms": (ua.VariantType.UInt32, None, None),
-    "AlarmSeverity": (ua.VariantType.UInt16, None, None),
-    "AlarmText": (ua.VariantType.String, None, None),
-    "AlarmTextSv": (ua.VariantType.String, None, None),
+_V: Final = ua.VariantType
+
+
+def _fault(assessment: Assessment) -> str | None:
+    """Its name; empty where one was looked for and none found."""
+    if assessment.fault is not None:
+        return assessment.fault.name
+    return "" if assessment.reason is None else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """A variable of an assessment: its type, its unit, its range, and what it shows."""
+
+    kind: ua.VariantType
+    unit: str | None
+    span: Any
+    of: Callable[[Assessment], Any]
+
+
+_RESULTS: Final = {
+    "Score": _Result(_V.Double, "1", None, lambda each: each.score),
+    "Health": _Result(_V.Double, "1", _FRACTION, lambda each: each.health),
+    "Zone": _Result(_V.String, None, None, lambda each: each.zone and each.zone.value),
+    "State": _Result(_V.String, None, None, lambda each: each.state.value),
+    "Reason": _Result(_V.String, None, None, lambda each: each.reason.value if each.reason else ""),
+    "Fault": _Result(_V.String, None, None, _fault),
+    "FaultProbability": _Result(_V.Double, "1", _FRACTION, lambda each: each.fault and each.fault.probability),
+    "RulP10": _Result(_V.Double, "h", None, lambda each: each.rul_h and each.rul_h.p10),
+    "RulP50": _Result(_V.Double, "h", None, lambda each: each.rul_h and each.rul_h.p50),
+    "RulP90": _Result(_V.Double, "h", None, lambda each: each.rul_h and each.rul_h.p90),
+    "Coverage": _Result(_V.Double, "1", _FRACTION, lambda each: each.coverage),
 }
+_ALARMS: Final = {"OpenAlarms": _V.UInt32, "AlarmSeverity": _V.UInt16, "AlarmText": _V.String, "AlarmTextSv": _V.String}
 
 
 def moment(time: int) -> datetime:
@@ -78,7 +98,7 @@ class DeviceHealthType:
 
 
 class AssetNodes:
-    """One asset; its alarms are told as they are now."""
+    """One asset. A value is made when it is read, or watched by somebody: most of a large plant is neither."""
 
     def __init__(
         self,
@@ -91,7 +111,13 @@ class AssetNodes:
         health: DeviceHealthType,
     ) -> None:
         self._server, self._space, self._index = server, space, index
+        self._assessment: Assessment | None = None
         self._judgement: DeviceHealth | None = None
+        self._alarm_values: dict[str, Any] = {"OpenAlarms": 0, "AlarmSeverity": 0, "AlarmText": "", "AlarmTextSv": ""}
+        self._device_health: DeviceHealth | None = None
+        self._alarm_time: datetime = datetime.now(UTC)
+        # each node with what reads it
+        self._values: list[tuple[ua.NodeId, Any, Callable[..., ua.DataValue]]] = []
         asset = plant.assets[asset_id]
         self.node = ua.NodeId(asset_id, index)
         self.name = asset_id
@@ -100,113 +126,113 @@ class AssetNodes:
         space.refer(ua.NodeId(ua.ObjectIds.Server), HAS_NOTIFIER, self.node)
         space.refer(self.node, GENERATES_EVENT, ua.NodeId(ua.ObjectIds.AlarmConditionType), inverse=False)
         space.refer(self.node, ua.NodeId(ua.ObjectIds.HasInterface), health.interface, inverse=False)
-        self._health = space.add_variable(below(self.node, health.name.Name), health.name, self.node, health.node)
-        self._variables = {
-            name: self._add_variable(self.node, name, kind, unit, span) for name, (kind, unit, span) in _VARIABLES.items()
-        }
-        self._measured, self._expected = self._add_signals("Measured", asset), self._add_signals("Expected", asset)
+        device_health = space.add_variable(below(self.node, health.name.Name), health.name, self.node, health.node)
+        self._read_by(device_health, self._read_health)
+        for result_name, result in _RESULTS.items():
+            node = self._add_variable(self.node, result_name, result.kind, result.unit, result.span)
+            self._read_by(node, partial(self._read_result, result))
+        for alarm_name, kind in _ALARMS.items():
+            node = self._add_variable(self.node, alarm_name, kind, None, None)
+            self._read_by(node, partial(self._read_alarm, alarm_name, kind))
+        measured = self._add_signals("Measured", asset, self._read_measured)
+        self._add_signals("Expected", asset, self._read_expected)
         path = f"{plant.site.enterprise}/{plant.site.site}/{plant.site.area}"
-        units = {node: asset.signals[signal].unit for signal, node in self._measured.items()}
-        machinery.describe(self.node, asset_id, asset, path, units, has_state=False)
+        machinery.describe(self.node, asset_id, asset, path, measured, has_state=False)
 
-    async def show(self, assessment: Assessment) -> None:
-        """Write an assessment; what it withholds has no value, and the status BadNoData."""
-        time, now = moment(assessment.time), datetime.now(UTC)
-        self._judgement = judged(assessment, self._judgement)
-        for node, value, kind in self._values(assessment):
-            await self._write(node, value, kind, time, now)
-
-    async def show_alarms(self, alarms: Sequence[Alarm], time: int | None) -> None:
-        """Write what follows from the open alarms of this asset; `time` [ns UTC] is that of its assessment, where there is one."""
-        now = datetime.now(UTC)
-        times = [alarm.changed for alarm in alarms] + ([] if time is None else [time])
-        source = moment(max(times)) if times else now
+    async def show(self, assessment: Assessment | None, alarms: Sequence[Alarm]) -> None:
+        """Take the newest assessment, and the alarms that are open now; what is withheld has the status BadNoData."""
+        if assessment is not None and assessment is not self._assessment:
+            self._assessment, self._judgement = assessment, judged(assessment, self._judgement)
+        self._device_health = device_health(self._judgement, alarms)
         told = told_alarms(alarms)
-        first = told[0] if told else None
-        for name, value in (
-            ("OpenAlarms", len(told)),
-            ("AlarmSeverity", SEVERITIES[first.priority] if first else 0),
-            ("AlarmText", first.text.en if first else ""),
-            ("AlarmTextSv", first.text.sv if first else ""),
-        ):
-            await self._write(self._variables[name], value, _VARIABLES[name][0], source, now)
-        health = device_health(self._judgement, alarms)
-        if health is not None:
-            await self._write(self._health, health.value, ua.VariantType.Int32, source, now)
-
-    def _values(self, assessment: Assessment) -> Iterator[tuple[ua.NodeId, Any, ua.VariantType]]:
-        life, fault, scored = assessment.rul_h, assessment.fault, assessment.reason is None
-        values = {
-            "Score": assessment.score,
-            "Health": assessment.health,
-            "Zone": assessment.zone and assessment.zone.value,
-            "State": assessment.state.value,
-            "Reason": "" if assessment.reason is None else assessment.reason.value,
-            # looked at and none found, or not looked at
-            "Fault": fault.name if fault else "" if scored else None,
-            "FaultProbability": fault.probability if fault else None,
-            "RulP10": life and life.p10,
-            "RulP50": life and life.p50,
-            "RulP90": life and life.p90,
-            "Coverage": assessment.coverage,
+        self._alarm_values = {
+            "OpenAlarms": len(told),
+            "AlarmSeverity": SEVERITIES[told[0].priority] if told else 0,
+            "AlarmText": told[0].text.en if told else "",
+            "AlarmTextSv": told[0].text.sv if told else "",
         }
-        for name, value in values.items():
-            yield self._variables[name], value, _VARIABLES[name][0]
-        for nodes, signals in ((self._measured, assessment.measured), (self._expected, assessment.expected or {})):
-            signals_by_name: Mapping[str, float | None] = signals
-            for signal, node in nodes.items():
-                yield node, signals_by_name.get(signal), ua.VariantType.Double
+        times = [alarm.changed for alarm in alarms] + ([] if assessment is None else [assessment.time])
+        self._alarm_time = moment(max(times)) if times else datetime.now(UTC)
+        for node, attribute, read in self._values:
+            if attribute.datachange_callbacks:
+                await self._server.write_attribute_value(node, read())
+                # asyncua forgets it with each write
+                attribute.value_callback = read
 
-    async def _write(self, node: ua.NodeId, value: Any, kind: ua.VariantType, source: datetime, now: datetime) -> None:
-        if kind is ua.VariantType.Double and value is not None:
-            # numpy's numbers are no float to a client's decoder
-            value = float(value)
-        variant, status = (_NOTHING, _NO_DATA) if value is None else (ua.Variant(value, kind), _GOOD)
-        data = ua.DataValue(variant, StatusCode=status, SourceTimestamp=source, ServerTimestamp=now)
-        await self._server.write_attribute_value(node, data)
+    def _read_health(self, *_: object) -> ua.DataValue:
+        if self._device_health is None:
+            return NO_VALUE_YET
+        return _value(self._device_health.value, _V.Int32, self._alarm_time)
 
-    def _add_signals(self, folder: str, asset: Asset) -> dict[str, ua.NodeId]:
-        space, numeric = self._space, [name for name in asset.signals if name not in asset.context]
-        owner = space.add_object(below(self.node, folder), ua.QualifiedName(folder, self._index), self.node, kind=_FOLDER)
-        nodes = {}
-        for name in numeric:
-            signal = asset.signals[name]
-            nodes[name] = self._add_variable(
-                owner, name, ua.VariantType.Double, signal.unit, None, label=signal.display_name(name)
-            )
-        return nodes
+    def _read_result(self, result: _Result, *_: object) -> ua.DataValue:
+        if self._assessment is None:
+            return NO_VALUE_YET
+        return _value(result.of(self._assessment), result.kind, moment(self._assessment.time))
+
+    def _read_alarm(self, name: str, kind: ua.VariantType, *_: object) -> ua.DataValue:
+        return _value(self._alarm_values[name], kind, self._alarm_time)
+
+    def _read_measured(self, signal: str, *_: object) -> ua.DataValue:
+        if self._assessment is None:
+            return NO_VALUE_YET
+        return _value(self._assessment.measured.get(signal), _V.Double, moment(self._assessment.time))
+
+    def _read_expected(self, signal: str, *_: object) -> ua.DataValue:
+        if self._assessment is None:
+            return NO_VALUE_YET
+        return _value((self._assessment.expected or {}).get(signal), _V.Double, moment(self._assessment.time))
+
+    def _read_by(self, node: ua.NodeId, read: Callable[..., ua.DataValue]) -> None:
+        attribute = self._server.iserver.aspace[node].attributes[ua.AttributeIds.Value]
+        attribute.value_callback = read
+        self._values.append((node, attribute, read))
+
+    def _add_signals(self, folder: str, asset: Asset, read: Callable[..., ua.DataValue]) -> dict[ua.NodeId, str]:
+        """A folder with a variable for each numeric signal; gives their units."""
+        owner = below(self.node, folder)
+        self._space.add_object(owner, ua.QualifiedName(folder, self._index), self.node, kind=_FOLDER)
+        units = {}
+        for name, signal in asset.signals.items():
+            if name not in asset.context:
+                node = self._add_variable(owner, name, _V.Double, signal.unit, None, signal.display_name(name))
+                self._read_by(node, partial(read, name))
+                units[node] = signal.unit
+        return units
 
     def _add_variable(
-        self, owner: ua.NodeId, name: str, kind: ua.VariantType, unit: str | None, span: Any, label: Any = None
+        self,
+        owner: ua.NodeId,
+        name: str,
+        kind: ua.VariantType,
+        unit: str | None,
+        span: Any,
+        label: BilingualText | None = None,
     ) -> ua.NodeId:
-        """A variable; one whose unit is known says so (part 8, AnalogUnitType), with a range AnalogItemType."""
+        """A variable; one whose unit is known says so (part 8, AnalogUnitType), with a range it is an AnalogItemType."""
         space, known = self._space, unit is not None and unit in UNITS
         definition = BASE_DATA_VARIABLE if not known else _ANALOG_UNIT if span is None else _ANALOG_ITEM
-        node = space.add_variable(
-            below(owner, name),
-            ua.QualifiedName(name, self._index),
-            owner,
-            ua.NodeId(kind.value),
-            kind=definition,
-            label=label,
-        )
+        own = ua.QualifiedName(name, self._index)
+        node = space.add_variable(below(owner, name), own, owner, ua.NodeId(kind.value), kind=definition, label=label)
         if span is not None:
             value = good(span, ua.VariantType.ExtensionObject)
             space.add_property(node, ua.QualifiedName("EURange", 0), value, ua.NodeId(ua.ObjectIds.Range))
         if unit is not None and known:
-            space.add_property(
-                node, ua.QualifiedName("EngineeringUnits", 0), _units(unit), ua.NodeId(ua.ObjectIds.EUInformation)
-            )
+            information = ua.NodeId(ua.ObjectIds.EUInformation)
+            space.add_property(node, ua.QualifiedName("EngineeringUnits", 0), _units(unit), information)
         return node
 
 
-_KNOWN_UNITS: Final[dict[str, ua.DataValue]] = {}
+def _value(value: Any, kind: ua.VariantType, source: datetime) -> ua.DataValue:
+    if kind is ua.VariantType.Double and value is not None:
+        # numpy's numbers are none to asyncua's encoder
+        value = float(value)
+    variant, status = (_NOTHING, _NO_DATA) if value is None else (ua.Variant(value, kind), _GOOD)
+    return ua.DataValue(variant, StatusCode=status, SourceTimestamp=source, ServerTimestamp=datetime.now(UTC))
 
 
+@functools.cache
 def _units(unit: str) -> ua.DataValue:
     """EUInformation of a UCUM code; one object for all nodes of that unit."""
-    if unit not in _KNOWN_UNITS:
-        display, code = UNITS[unit].display, UNITS[unit].unit_id
-        information = ua.EUInformation(NAMESPACE, code, ua.LocalizedText(display), ua.LocalizedText(unit))
-        _KNOWN_UNITS[unit] = good(information, ua.VariantType.ExtensionObject)
-    return _KNOWN_UNITS[unit]
+    display, code = UNITS[unit].display, UNITS[unit].unit_id
+    information = ua.EUInformation(NAMESPACE, code, ua.LocalizedText(display), ua.LocalizedText(unit))
+    return good(information, ua.VariantType.ExtensionObject)

@@ -28,7 +28,7 @@ SEVERITIES: Final = {Priority.LOW: 300, Priority.MEDIUM: 500, Priority.HIGH: 700
 # that nothing can be said of a machine now is no fault of it
 _PASSING: Final = frozenset({Reason.MACHINE_OFF, Reason.WARMING_UP, Reason.CHANGEOVER})
 _ACTIVE: Final = frozenset({AlarmState.ACTIVE_UNACKNOWLEDGED, AlarmState.ACTIVE_ACKNOWLEDGED})
-_SILENT: Final = frozenset({AlarmState.NORMAL, AlarmState.SHELVED, AlarmState.OUT_OF_SERVICE})
+_SILENT: Final = frozenset({AlarmState.NORMAL, AlarmState.SHELVED, AlarmState.SUPPRESSED, AlarmState.OUT_OF_SERVICE})
 _MOST_TELLING: Final = (
     DeviceHealth.FAILURE,
     DeviceHealth.CHECK_FUNCTION,

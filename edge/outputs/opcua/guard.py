@@ -23,10 +23,10 @@ from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
 from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_session import InternalSession
-from asyncua.server.monitored_item_service import WhereClauseEvaluator
 from asyncua.server.uaprocessor import UaProcessor
 
 from edge.data_acquisition.opcua_bounds import TooMuch, bound
+from edge.outputs.opcua.guard_subscription import GuardedSubscription, Where, judge_filter
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +35,13 @@ bound()
 MOST_CONNECTIONS: Final = 50
 MOST_SESSIONS: Final = 100
 MOST_SUBSCRIPTIONS: Final = 200
-MOST_ITEMS: Final = 100_000
+MOST_ITEMS: Final = 20_000
 MOST_PER_CALL: Final = 1000
+# so many are begun, then others have their turn
+ITEMS_AT_ONCE: Final = 250
 MOST_METHODS_PER_CALL: Final = 100
 # references in one answer to Browse; a single node's are never cut
 MOST_REFERENCES: Final = 5000
-MOST_SELECTED: Final = 500
 MOST_PENDING: Final = 100
 MOST_QUEUED: Final = 1000
 LONGEST_SESSION_MS: Final = 120_000
@@ -143,7 +144,10 @@ class GuardedSession(InternalSession):  # type: ignore[misc]
         shortest, longest = PUBLISHING_MS
         wanted = params.RequestedPublishingInterval
         params.RequestedPublishingInterval = shortest if math.isnan(wanted) else min(max(wanted, shortest), longest)
-        return await super().create_subscription(params, callback, request_callback)
+        result = await super().create_subscription(params, callback, request_callback)
+        # asyncua has no other place where its kind could be chosen; its loop has not begun yet
+        self.subscription_service.subscriptions[result.SubscriptionId].__class__ = GuardedSubscription
+        return result
 
     async def create_monitored_items(self, params: Any) -> Any:
         _at_most(params.ItemsToCreate, MOST_PER_CALL)
@@ -152,8 +156,20 @@ class GuardedSession(InternalSession):  # type: ignore[misc]
         if there + len(params.ItemsToCreate) > MOST_ITEMS:
             raise ServiceError(ua.StatusCodes.BadTooManyMonitoredItems)
         for item in params.ItemsToCreate:
-            _judge_filter(item.RequestedParameters.Filter, item.ItemToMonitor.AttributeId)
-        results = await super().create_monitored_items(params)
+            wanted = item.RequestedParameters
+            # what asyncua makes of none
+            if type(wanted.Filter) is ua.ExtensionObject and wanted.Filter.TypeId.is_null():
+                wanted.Filter = None
+            judge_filter(wanted.Filter, item.ItemToMonitor.AttributeId)
+        results: list[Any] = []
+        wanted_items = params.ItemsToCreate
+        for start in range(0, len(wanted_items), ITEMS_AT_ONCE):
+            params.ItemsToCreate = wanted_items[start : start + ITEMS_AT_ONCE]
+            results += await super().create_monitored_items(params)
+            await asyncio.sleep(0)
+        if params.SubscriptionId not in subscriptions:
+            # it ended in between
+            raise ServiceError(ua.StatusCodes.BadSubscriptionIdInvalid)
         items = subscriptions[params.SubscriptionId].monitored_item_srv._monitored_items
         for result in results:
             created = items.get(result.MonitoredItemId)
@@ -169,22 +185,6 @@ class GuardedSession(InternalSession):  # type: ignore[misc]
             # what is watched stays: asyncua would take a filter of the other kind, and fail with each value
             wanted.Filter = None
         return await super().modify_monitored_items(params)
-
-
-class Where(WhereClauseEvaluator):  # type: ignore[misc]
-    """The where clause of an event filter: as asyncua's, but OfType means subtypes, too, and fields have whole paths."""
-
-    def _eval_el(self, index: int, event: Any) -> Any:
-        element = self.elements[index]
-        if element.FilterOperator == ua.FilterOperator.OfType:
-            wanted = self._eval_op(element.FilterOperands[0], event)
-            return wanted in _with_supertypes(self._aspace, event.EventType)
-        return super()._eval_el(index, event)
-
-    def _eval_op(self, op: Any, event: Any) -> Any:
-        if isinstance(op, ua.SimpleAttributeOperand) and op.BrowsePath:
-            return getattr(event, "/".join(each.Name or "" for each in op.BrowsePath), None)
-        return super()._eval_op(op, event)
 
 
 class GuardedProcessor(UaProcessor):  # type: ignore[misc]
@@ -254,36 +254,3 @@ class GuardedListener(BinaryServer):  # type: ignore[misc]
 def _at_most(operations: Sequence[Any] | None, most: int) -> None:
     if len(operations or ()) > most:
         raise ServiceError(ua.StatusCodes.BadTooManyOperations)
-
-
-def _judge_filter(found: Any, attribute: Any) -> None:
-    """Refuse a filter that is of the wrong kind, or would take long: its elements should be a tree (part 4, 7.7.1)."""
-    if attribute != ua.AttributeIds.EventNotifier:
-        if found is not None and not isinstance(found, ua.DataChangeFilter):
-            raise ServiceError(ua.StatusCodes.BadMonitoredItemFilterInvalid)
-        return
-    if not isinstance(found, ua.EventFilter) or len(found.SelectClauses or ()) > MOST_SELECTED:
-        raise ServiceError(ua.StatusCodes.BadMonitoredItemFilterInvalid)
-    seen: set[int] = set()
-    elements = found.WhereClause.Elements or ()
-    for index, element in enumerate(elements):
-        for operand in element.FilterOperands or ():
-            if isinstance(operand, ua.ElementOperand):
-                if not index < operand.Index < len(elements) or operand.Index in seen:
-                    raise ServiceError(ua.StatusCodes.BadEventFilterInvalid)
-                seen.add(operand.Index)
-
-
-def _with_supertypes(space: Any, kind: ua.NodeId) -> list[ua.NodeId]:
-    """A type and those above it, up to the root."""
-    found = [kind]
-    while (node := space.get(found[-1])) is not None:
-        above = (each.NodeId for each in node.references if not each.IsForward and each.ReferenceTypeId == _HAS_SUBTYPE)
-        parent = next(above, None)
-        if parent is None:
-            break
-        found.append(parent)
-    return found
-
-
-_HAS_SUBTYPE: Final = ua.NodeId(ua.ObjectIds.HasSubtype)

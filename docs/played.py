@@ -1,0 +1,277 @@
+"""Scenarios played through simulator and pipeline: what was said of each machine, against what was true of it.
+
+The machine first runs healthy for as long as its model is trained on; then the scenario begins. The pipeline, the model's
+training and the messages are those of the product. Several plays of one machine go through one pipeline side by side.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.contracts.alarm import Alarm, AlarmState
+from edge.contracts.assessment import State
+from edge.contracts.case import Case
+from edge.contracts.plant import Plant
+from edge.contracts.sample_batch import WaveformBlock
+from edge.formats.recording import Recording
+from edge.formats.waveform_recording import WaveformRecording
+from edge.pipeline import OnnxModel, Pipeline
+from models.dataset import select
+from models.export import write
+from models.settings import Settings
+from models.training import train
+from simulator.accelerometers import VibrationRecorder
+from simulator.generate import START, Labels, Story, generate
+from simulator.scenario import Happening, Injection, Repair, Scenario, happenings
+
+S_PER_H: Final = 3600.0
+NS_PER_H: Final = 3_600_000_000_000
+# for a machine that is sampled every second, as the demo trains it
+TRAINED_H: Final = 24.0
+BLOCK_EVERY_S: Final = 60.0
+ROWS_AT_ONCE: Final = 256
+# remaining lives are compared so often [s]: neighbours say the same
+LIFE_EVERY_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """One machine in one scenario: rows from the beginning of the training on; the scenario begins at `begins` [ns UTC]."""
+
+    name: str
+    asset: str
+    recording: Recording
+    labels: Labels
+    waveforms: tuple[WaveformRecording, ...]
+    story: tuple[Happening, ...]
+    begins: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Said:
+    """What the pipeline said of one play, from the scenario's begin on.
+
+    time, anomalous:  (n,) of the instants; withheld: instants without a score, by reason
+    lives: (m, 4) at some instants the time [ns UTC] and p10, p50, p90 [h]
+    """
+
+    time: list[int] = field(default_factory=list)
+    anomalous: list[bool] = field(default_factory=list)
+    withheld: Counter[str] = field(default_factory=Counter)
+    alarms: list[Alarm] = field(default_factory=list)
+    cases: list[Case] = field(default_factory=list)
+    lives: list[tuple[int, float, float, float]] = field(default_factory=list)
+
+
+def trained_hours(plant: Plant, asset: str) -> float:
+    return TRAINED_H * max(plant.assets[asset].period_s, 1.0)
+
+
+def play(plant: Plant, asset: str, name: str, scenario: Scenario, *, hours: float, seed: int, story_seed: int) -> Play:
+    """`hours` of a scenario, after the hours that a model is trained on. story_seed: of what happens by chance."""
+    before_h = trained_hours(plant, asset)
+    story = []
+    for happening in happenings(scenario, {asset: plant.assets[asset].asset_class}, story_seed):
+        if happening.at_s > hours * S_PER_H:
+            break
+        story.append(replace(happening, at_s=happening.at_s + before_h * S_PER_H))
+    listener = VibrationRecorder(plant, seed, BLOCK_EVERY_S) if plant.assets[asset].waveforms else None
+    ((recording, labels),) = generate(
+        plant, [asset], hours=before_h + hours, seed=seed, story=Story(extra=tuple(story)), listener=listener
+    )
+    return Play(
+        name=name,
+        asset=asset,
+        recording=recording,
+        labels=labels,
+        waveforms=tuple(listener.recordings) if listener else (),
+        story=tuple(story),
+        begins=START + round(before_h * NS_PER_H),
+    )
+
+
+def trained(plant: Plant, played: Play, path: Path) -> OnnxModel:
+    """A model of the healthy hours before the scenario, as `python -m models train` makes it for the demo."""
+    recording = select(played.recording, last=played.begins - 1)
+    write(path, train(recording, plant, Settings(false_alarms=0.0)).content)
+    return OnnxModel.load(path)
+
+
+def replay(plant: Plant, model: OnnxModel, plays: Sequence[Play]) -> dict[str, Said]:
+    """By name of the play what was said of it."""
+    asset = plays[0].asset
+    settings = replace(plant.assets[asset], model="played")
+    beside = replace(plant, assets={each.name: settings for each in plays})
+    pipeline = Pipeline(beside, {"played": model})
+    said = {each.name: Said() for each in plays}
+    settled_ns = round(model.spec.n_samples * settings.period_s * 1e9)
+    streams = [_batches(beside, pipeline, each, settled_ns) for each in plays]
+    begins = {each.name: each.begins for each in plays}
+    last_life: dict[str, int] = {}
+    for together in zip(*streams, strict=True):
+        to = 0
+        for batch, blocks in together:
+            pipeline.feed(batch)
+            for block in blocks:
+                pipeline.feed_waveform(block)
+            to = max(to, int(batch.time.max()))
+        results = pipeline.advance(to)
+        for found in results.assessments:
+            heard = said[found.asset]
+            if found.time < begins[found.asset]:
+                continue
+            heard.time.append(found.time)
+            heard.anomalous.append(found.state is State.ANOMALOUS)
+            if found.reason is not None:
+                heard.withheld[found.reason] += 1
+            life = found.rul_h
+            if life is not None and found.time - last_life.get(found.asset, 0) >= LIFE_EVERY_S * 1e9:
+                last_life[found.asset] = found.time
+                heard.lives.append((found.time, float(life.p10), float(life.p50), float(life.p90)))
+        for alarm in results.alarms:
+            said[alarm.asset].alarms.append(alarm)
+        for case in results.cases:
+            said[case.asset].cases.append(case)
+    return said
+
+
+def _batches(plant: Plant, pipeline: Pipeline, played: Play, before_ns: int) -> Iterator[tuple[object, list[WaveformBlock]]]:
+    """Samples and blocks of one play, from so long before its scenario on that windows are full when that begins."""
+    recording = replace(select(played.recording, first=played.begins - before_ns), asset=played.name)
+    recording = recording.coded({text: pipeline.texts[plant.signal_index[played.name, text]] for text in recording.texts})
+    index = {entry.name: entry.index for entry in plant.waveform_table if entry.asset == played.name}
+    blocks = (
+        sorted(
+            (time, index[wave.waveform], wave.rate_hz, wave.points[row])
+            for wave in played.waveforms
+            for row, time in enumerate(wave.time.tolist())
+            if time >= played.begins - before_ns
+        )
+        if len(played.waveforms) == 1
+        else []
+    )
+    place = 0
+    for batch in recording.batches(plant, ROWS_AT_ONCE):
+        newest, due = int(batch.time.max()), []
+        while place < len(blocks) and blocks[place][0] <= newest:
+            time, signal, rate_hz, points = blocks[place]
+            due.append(WaveformBlock(signal=signal, time=time, rate_hz=rate_hz, points=points))
+            place += 1
+        yield batch, due
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """One fault of a story: from its first trace to its repair [ns UTC]; `fails` where it completes before that."""
+
+    fault: str
+    severity: float
+    begins: int
+    ends: int
+    fails: int | None
+
+
+def troubles(played: Play) -> list[Trouble]:
+    """The faults of a play, in the order of their beginnings; sensors' faults are named `sensor: <signal> <kind>`."""
+    end = int(played.recording.time[-1])
+    found = []
+    for number, happening in enumerate(played.story):
+        later = played.story[number + 1 :]
+        repaired = next((each.at_s for each in later if isinstance(each.action, Repair)), None)
+        begins = START + round(happening.at_s * 1e9)
+        ends = START + round(repaired * 1e9) if repaired is not None else end
+        action = happening.action
+        if isinstance(action, Injection):
+            complete = begins + round(action.over_s * 1e9)
+            fails = complete if action.severity >= 1.0 and complete <= ends else None
+            found.append(Trouble(fault=action.fault, severity=action.severity, begins=begins, ends=ends, fails=fails))
+        elif (sensor := getattr(action, "signal", None)) is not None:
+            fault = f"sensor: {sensor} {getattr(action, 'kind', '')}".rstrip()
+            found.append(Trouble(fault=fault, severity=0.0, begins=begins, ends=ends, fails=None))
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What became of one fault: hours from its first trace to the alarm, from the alarm to its failure (or repair), and names.
+
+    after_h, lead_h: None where no alarm stood in its time; limit_after_h: the same of the plant's fixed alarm limits
+    first_named, named: the fault mode of the case when it first had one, and at its end
+    """
+
+    trouble: Trouble
+    after_h: float | None
+    lead_h: float | None
+    limit_after_h: float | None
+    first_named: str | None
+    named: str | None
+
+
+def findings(played: Play, said: Said) -> list[Finding]:
+    """What became of each fault of a play."""
+    found = []
+    for trouble in troubles(played):
+        alarm = _first(said.alarms, "anomaly", trouble)
+        limit = _first(said.alarms, "limit-alarm-", trouble)
+        of_it = [case for case in said.cases if alarm is not None and case.case_id == alarm.case_id]
+        names = [case.fault.name for case in of_it if case.fault is not None and case.changed <= trouble.ends]
+        until = trouble.fails or trouble.ends
+        found.append(
+            Finding(
+                trouble=trouble,
+                after_h=_hours(trouble.begins, alarm),
+                lead_h=(until - alarm.raised) / NS_PER_H if alarm is not None else None,
+                limit_after_h=_hours(trouble.begins, limit),
+                first_named=names[0] if names else None,
+                named=names[-1] if names else None,
+            )
+        )
+    return found
+
+
+def false_alarms(played: Play, said: Said, grace_s: float) -> list[Alarm]:
+    """Anomaly alarms that began when nothing was wrong, and nothing had been for `grace_s`."""
+    grace_ns = round(grace_s * 1e9)
+    wrong = [(each.begins, each.ends + grace_ns) for each in troubles(played)]
+    return [
+        alarm
+        for alarm in said.alarms
+        if _begun(alarm) and alarm.rule == "anomaly" and not any(first <= alarm.raised <= last for first, last in wrong)
+    ]
+
+
+def life_errors(played: Play, said: Said) -> NDArray[np.float64]:
+    """(m, 4) where a remaining life was told while a fault led to failure: the true one, and p10, p50, p90 [h]."""
+    rows = []
+    for time, *told in said.lives:
+        row = int(np.searchsorted(played.recording.time, time, "right")) - 1
+        truth = float(played.labels.rul_h[row])
+        if np.isfinite(truth) and played.labels.severity[row] > 0:
+            rows.append((truth, *told))
+    return np.array(rows).reshape(len(rows), 4)
+
+
+def _begun(alarm: Alarm) -> bool:
+    return alarm.state is AlarmState.ACTIVE_UNACKNOWLEDGED and alarm.changed == alarm.raised
+
+
+def _first(alarms: Sequence[Alarm], rule: str, trouble: Trouble) -> Alarm | None:
+    return next(
+        (
+            alarm
+            for alarm in alarms
+            if alarm.state is AlarmState.ACTIVE_UNACKNOWLEDGED
+            and alarm.rule.startswith(rule)
+            and trouble.begins <= alarm.changed <= trouble.ends
+        ),
+        None,
+    )
+
+
+def _hours(begins: int, alarm: Alarm | None) -> float | None:
+    return (alarm.changed - begins) / NS_PER_H if alarm is not None else None
