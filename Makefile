@@ -4,6 +4,7 @@
 # make check   formatting, lint, types, and who may import whom
 # make bench   what things cost, as ratios in one run
 # make drills  what takes minutes: the edge under every kind of chaos; KILLS=200 AWAY=3600 make it longer
+# make scenarios  what is said of a week, against what was true: docs/scenarios.md; an hour, DAYS=1 for a try
 # make docs    the pages and pictures of docs/ that are made from the code and from ../shared/data
 # make lock    requirements/*.lock from pyproject.toml; UPGRADE=1 moves to newer versions
 # make clean   removes what make has made: .venv, the built dashboard, caches; the plant's state in .kullager stays
@@ -14,13 +15,14 @@ SHELL := /bin/bash
 PORT ?= 8000
 KILLS ?= 20
 AWAY ?= 60
+DAYS ?= 7
 BIN := .venv/bin
 SETUP := requirements/setup.sh
 export PYTHON
 # packages are installed without bytecode, which is written when they are first imported: starting takes half as long with it
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test coverage check bench drills docs lock clean dashboard
+.PHONY: demo test coverage check bench drills scenarios docs lock clean dashboard
 
 demo:
 	@$(SETUP) demo dashboard && exec $(BIN)/python -m simulator.demo --port $(PORT)
@@ -59,6 +61,10 @@ drills:
 	@$(SETUP) system dev counterparts
 	$(BIN)/python -m edge drill --kills $(KILLS) --away $(AWAY)
 	$(BIN)/python -m pytest -m drill tests/system
+
+scenarios:
+	@$(SETUP) dev
+	$(BIN)/python -m docs.scenarios $(DAYS)
 
 docs:
 	@$(SETUP) docs

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edge.contracts.alarm import Alarm, AlarmState
 from edge.contracts.assessment import State
 from edge.contracts.case import Case
+from edge.contracts.command import AlarmCommand, AlarmVerb
 from edge.contracts.plant import Plant
 from edge.contracts.sample_batch import WaveformBlock
 from edge.formats.recording import Recording
@@ -26,13 +27,12 @@ from models.export import write
 from models.settings import Settings
 from models.training import train
 from simulator.accelerometers import VibrationRecorder
+from simulator.demo.first_models import HEALTHY_HOURS
 from simulator.generate import START, Labels, Story, generate
 from simulator.scenario import Happening, Injection, Repair, Scenario, happenings
 
 S_PER_H: Final = 3600.0
 NS_PER_H: Final = 3_600_000_000_000
-# for a machine that is sampled every second, as the demo trains it
-TRAINED_H: Final = 24.0
 BLOCK_EVERY_S: Final = 60.0
 ROWS_AT_ONCE: Final = 256
 # remaining lives are compared so often [s]: neighbours say the same
@@ -69,10 +69,10 @@ class Said:
 
 
 def trained_hours(plant: Plant, asset: str) -> float:
-    return TRAINED_H * max(plant.assets[asset].period_s, 1.0)
+    return HEALTHY_HOURS * max(plant.assets[asset].period_s, 1.0)
 
 
-def play(plant: Plant, asset: str, name: str, scenario: Scenario, *, hours: float, seed: int, story_seed: int) -> Play:
+def play(plant: Plant, asset: str, name: str, scenario: Scenario, hours: float, seed: int, story_seed: int) -> Play:
     """`hours` of a scenario, after the hours that a model is trained on. story_seed: of what happens by chance."""
     before_h = trained_hours(plant, asset)
     story = []
@@ -113,6 +113,7 @@ def replay(plant: Plant, model: OnnxModel, plays: Sequence[Play]) -> dict[str, S
     streams = [_batches(beside, pipeline, each, settled_ns) for each in plays]
     begins = {each.name: each.begins for each in plays}
     last_life: dict[str, int] = {}
+    repairs = sorted((START + round(h.at_s * 1e9), p.name) for p in plays for h in p.story if isinstance(h.action, Repair))
     for together in zip(*streams, strict=True):
         to = 0
         for batch, blocks in together:
@@ -121,6 +122,10 @@ def replay(plant: Plant, model: OnnxModel, plays: Sequence[Play]) -> dict[str, S
                 pipeline.feed_waveform(block)
             to = max(to, int(batch.time.max()))
         results = pipeline.advance(to)
+        while repairs and repairs[0][0] <= to:
+            # whoever repairs has seen the alarms
+            _, repaired = repairs.pop(0)
+            results.alarms.extend(_acknowledged(pipeline, repaired, to))
         for found in results.assessments:
             heard = said[found.asset]
             if found.time < begins[found.asset]:
@@ -163,6 +168,15 @@ def _batches(plant: Plant, pipeline: Pipeline, played: Play, before_ns: int) -> 
             due.append(WaveformBlock(signal=signal, time=time, rate_hz=rate_hz, points=points))
             place += 1
         yield batch, due
+
+
+def _acknowledged(pipeline: Pipeline, asset: str, time: int) -> list[Alarm]:
+    changed: list[Alarm] = []
+    for alarm in pipeline.alarms.open:
+        if alarm.asset == asset and alarm.state in (AlarmState.ACTIVE_UNACKNOWLEDGED, AlarmState.RETURNED_UNACKNOWLEDGED):
+            command = AlarmCommand(command_id="repair", by="repair", time=time, alarm_id=alarm.alarm_id)
+            changed += pipeline.command(AlarmVerb.ACKNOWLEDGE, command)
+    return changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +239,7 @@ def findings(played: Play, said: Said) -> list[Finding]:
             Finding(
                 trouble=trouble,
                 after_h=_hours(trouble.begins, alarm),
-                lead_h=(until - alarm.raised) / NS_PER_H if alarm is not None else None,
+                lead_h=(until - alarm.changed) / NS_PER_H if alarm is not None else None,
                 limit_after_h=_hours(trouble.begins, limit),
                 first_named=names[0] if names else None,
                 named=names[-1] if names else None,
@@ -234,26 +248,28 @@ def findings(played: Play, said: Said) -> list[Finding]:
     return found
 
 
-def false_alarms(played: Play, said: Said, grace_s: float) -> list[Alarm]:
-    """Anomaly alarms that began when nothing was wrong, and nothing had been for `grace_s`."""
+def false_alarms(played: Play, said: Said, grace_s: float, rule: str = "anomaly") -> list[Alarm]:
+    """Alarms of rules that begin so, when nothing was wrong, and nothing had been for `grace_s`."""
     grace_ns = round(grace_s * 1e9)
     wrong = [(each.begins, each.ends + grace_ns) for each in troubles(played)]
     return [
         alarm
         for alarm in said.alarms
-        if _begun(alarm) and alarm.rule == "anomaly" and not any(first <= alarm.raised <= last for first, last in wrong)
+        if _begun(alarm) and alarm.rule.startswith(rule) and not any(first <= alarm.raised <= last for first, last in wrong)
     ]
 
 
 def life_errors(played: Play, said: Said) -> NDArray[np.float64]:
-    """(m, 4) where a remaining life was told while a fault led to failure: the true one, and p10, p50, p90 [h]."""
+    """(m, 5) where a remaining life was told while a fault led to failure: the true one, p10, p50, p90 [h], and which fault."""
     rows = []
+    failing = [each for each in troubles(played) if each.fails is not None]
     for time, *told in said.lives:
         row = int(np.searchsorted(played.recording.time, time, "right")) - 1
         truth = float(played.labels.rul_h[row])
         if np.isfinite(truth) and played.labels.severity[row] > 0:
-            rows.append((truth, *told))
-    return np.array(rows).reshape(len(rows), 4)
+            life = next((number for number, each in enumerate(failing) if each.begins <= time <= each.ends), -1)
+            rows.append((truth, *told, life))
+    return np.array(rows).reshape(len(rows), 5)
 
 
 def _begun(alarm: Alarm) -> bool:

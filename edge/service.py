@@ -159,7 +159,7 @@ class EdgeService:
         """The ways back into the plant that are switched on."""
         plant, environ, open_alarms = self._plant, self._environ, self._pipeline.alarms.open
         made: dict[str, Output] = {}
-        if plant.edge.opcua is not None:
+        if plant.edge.opcua is not None and environ.get("KULLAGER_EDGE_OPCUA_URL") != "":
             made["opcua"] = OpcuaResults(plant, self._home, environ, open_alarms, self._alarm_command)
         if plant.edge.sparkplug is not None:
             made["sparkplug"] = SparkplugResults(plant, environ, open_alarms, self._alarm_command)

@@ -20,8 +20,9 @@ from edge.contracts.plant_file import load_plant
 from simulator.demo.offspring import stop, tied
 from simulator.demo.speech import DemoFailed, tell
 
-# for a machine that is sampled every second; a slower one needs longer to show all its products
-HEALTHY_HOURS: Final = 24.0
+# for a machine that is sampled every second; a slower one needs longer to show all its products. In a day a machine that makes
+# several shows but some of them, and the others would be withheld as unknown
+HEALTHY_HOURS: Final = 72.0
 # a visitor should see alarms that were caused
 FALSE_ALARMS: Final = 0.0
 
@@ -35,7 +36,7 @@ async def train_missing_models(plant: Plant, plant_file: Path, home: Path) -> No
     missing = [asset for model, asset in reversed(first_assets.items()) if not (home / "models" / f"{model}.onnx").exists()]
     if not missing:
         return
-    tell(f"Training models, once, on a day or more of the healthy {', '.join(missing)} …")
+    tell(f"Training models, once, on three days or more of the healthy {', '.join(missing)} …")
     (home / "simulator").mkdir(parents=True, exist_ok=True)
     cores = asyncio.Semaphore(os.cpu_count() or 1)
 
