@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.contracts.alarm import Alarm, AlarmState
-from edge.contracts.assessment import State
 from edge.contracts.case import Case
 from edge.contracts.command import AlarmCommand, AlarmVerb
 from edge.contracts.plant import Plant
@@ -56,12 +55,12 @@ class Play:
 class Said:
     """What the pipeline said of one play, from the scenario's begin on.
 
-    time, anomalous:  (n,) of the instants; withheld: instants without a score, by reason
+    time, reason: (n,) of the instants, and why there was no score; withheld: how many, by reason
     lives: (m, 4) at some instants the time [ns UTC] and p10, p50, p90 [h]
     """
 
     time: list[int] = field(default_factory=list)
-    anomalous: list[bool] = field(default_factory=list)
+    reason: list[str | None] = field(default_factory=list)
     withheld: Counter[str] = field(default_factory=Counter)
     alarms: list[Alarm] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
@@ -72,9 +71,21 @@ def trained_hours(plant: Plant, asset: str) -> float:
     return HEALTHY_HOURS * max(plant.assets[asset].period_s, 1.0)
 
 
-def play(plant: Plant, asset: str, name: str, scenario: Scenario, hours: float, seed: int, story_seed: int) -> Play:
-    """`hours` of a scenario, after the hours that a model is trained on. story_seed: of what happens by chance."""
-    before_h = trained_hours(plant, asset)
+def play(
+    plant: Plant,
+    asset: str,
+    name: str,
+    scenario: Scenario,
+    hours: float,
+    seed: int,
+    story_seed: int,
+    before_h: float | None = None,
+) -> Play:
+    """`hours` of a scenario, after the hours that a model is trained on (None: as for the demo).
+
+    story_seed: of what happens by chance
+    """
+    before_h = trained_hours(plant, asset) if before_h is None else before_h
     story = []
     for happening in happenings(scenario, {asset: plant.assets[asset].asset_class}, story_seed):
         if happening.at_s > hours * S_PER_H:
@@ -131,7 +142,7 @@ def replay(plant: Plant, model: OnnxModel, plays: Sequence[Play]) -> dict[str, S
             if found.time < begins[found.asset]:
                 continue
             heard.time.append(found.time)
-            heard.anomalous.append(found.state is State.ANOMALOUS)
+            heard.reason.append(found.reason)
             if found.reason is not None:
                 heard.withheld[found.reason] += 1
             life = found.rul_h

@@ -97,10 +97,10 @@ def page(told: Sequence[Told], minutes: float) -> str:
         "",
         f"Written by `make scenarios` ({minutes:.0f} minutes on {os.cpu_count()} cores of {_processor()}, "
         f"Python {platform.python_version()}); [`docs/scenarios.py`](scenarios.py) says how. {days:g} days of each scenario "
-        "on each of the demo's machines go through simulator and pipeline, after the healthy days that the model is trained on; "
-        "`week` with four stories of chance. The models are the demo's: trained on healthy data, without label or fault.",
+        "on each of the demo's machines go through simulator and pipeline, after the healthy days of training; "
+        "`week` with four stories of chance. The models are the demo's: trained on healthy data, with no label.",
         "",
-        "- **found**: an anomaly alarm in the time of the fault; **lead**: hours from it until the fault was complete, or repaired",
+        "- **found**: an anomaly alarm in the time of the fault; **lead**: hours from it until it was complete, or repaired",
         "- **false**: anomaly alarms when nothing was wrong, nor had been for half an hour",
         "- **limits**: the fixed alarm limits that the plant has today: the floor",
         "- **first**, **at last**: the fault that the case named when it first named one, and at its end",
