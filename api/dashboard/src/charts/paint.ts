@@ -109,3 +109,32 @@ export function paintLimit(chart: uPlot, value: number, name: string, label: str
   ctx.fillText(label, bbox.left + 6 * devicePixelRatio, y - 3 * devicePixelRatio);
   ctx.restore();
 }
+
+/** Vertical lines with their names above, in as many rows as it takes for none to cover another. */
+export function paintMarks(chart: uPlot, marks: readonly { name: string; hz: number }[]): void {
+  const { ctx, bbox } = chart;
+  const [size, gap] = [Math.round(remPx(0.75) * devicePixelRatio), 4 * devicePixelRatio];
+  const rows: number[] = [];
+  ctx.save();
+  ctx.font = font().replace(/^\d+/, String(size));
+  ctx.textAlign = "left";
+  ctx.textBaseline = "top";
+  ctx.lineWidth = devicePixelRatio;
+  for (const { name, hz } of [...marks].sort((a, b) => a.hz - b.hz)) {
+    const x = Math.round(chart.valToPos(hz, "x", true));
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    const free = rows.findIndex((end) => end < x);
+    const row = free === -1 ? rows.length : free;
+    const top = bbox.top + row * (size + gap);
+    rows[row] = x + ctx.measureText(name).width + 2 * gap;
+    ctx.strokeStyle = colour("line-strong");
+    ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(x, top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.fillStyle = colour("ink");
+    ctx.fillText(name, x + gap, top);
+  }
+  ctx.restore();
+}
