@@ -45,6 +45,12 @@ export function valueAxis(values: uPlot.Axis.Values, splits?: number[]): uPlot.A
   };
 }
 
+/** The numbers of an axis, with as many decimals as the distance between two lines of the grid needs. */
+export const numbers: uPlot.Axis.DynamicValues = (_, splits, __, ___, step) => {
+  const needed = [0, 1, 2, 3].find((n) => Math.abs(step * 10 ** n - Math.round(step * 10 ** n)) < 1e-6);
+  return splits.map((n) => words.number(n, needed ?? 4));
+};
+
 /** Room for the outer half of the last time on the axis. */
 export function padding(): uPlot.Padding {
   return [8, remPx(1.7), 0, 0];

@@ -78,7 +78,8 @@ export const texts = {
   caseLineNow: { sv: "{fault}: åtgärda genast", en: "{fault}: act at once" },
   caseLineOpen: { sv: "Pågående ärende: {fault}", en: "Open case: {fault}" },
   sureByModel: { sv: "Modellen är {p} säker", en: "The model is {p} sure" },
-  sureBySignature: { sv: "{p} likt felets kännetecken", en: "{p} like the fault's signature" },
+  sureBySignature: { sv: "Likhet med felets kännetecken: {p}", en: "Likeness to the fault's signature: {p}" },
+  unsure: { sv: "Osäkert: andra fel är också möjliga", en: "Unsure: other faults are possible, too" },
   whatToDo: { sv: "Gör så här", en: "What to do" },
   actBy: { sv: "Senast", en: "At the latest" },
   actNow: { sv: "Genast", en: "At once" },
@@ -112,7 +113,7 @@ export const texts = {
   energyLess: { sv: "{n} mindre än vanligt", en: "{n} less than usual" },
   energyUnknown: { sv: "vad som är vanligt är inte känt än", en: "what is usual is not known yet" },
   piece: { sv: "st", en: "pc" },
-  taken: { sv: "i timmen: {energy} för {amount}", en: "in the hour: {energy} for {amount}" },
+  taken: { sv: "Totalt {energy} för {amount}", en: "{energy} for {amount} in all" },
   unjudged: { sv: "Tid utan bedömning", en: "Time without a judgement" },
   unjudgedNone: { sv: "ingen", en: "none" },
 
