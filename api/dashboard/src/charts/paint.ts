@@ -38,7 +38,8 @@ export function valueAxis(values: uPlot.Axis.Values, splits?: number[]): uPlot.A
     grid: LINE,
     ticks: { show: false },
     gap: 6,
-    size: remPx(3.1),
+    // as wide as usual, so that charts stand in line, unless a number needs more
+    size: (_, shown) => Math.max(remPx(3.1), remPx(0.5) * Math.max(0, ...(shown ?? []).map(({ length }) => length)) + 8),
     space: remPx(1.8),
     values,
     ...(splits === undefined ? {} : { splits: () => splits }),
@@ -121,6 +122,7 @@ export function paintMarks(chart: uPlot, marks: readonly { name: string; hz: num
   const { ctx, bbox } = chart;
   const [size, gap] = [Math.round(remPx(0.75) * devicePixelRatio), 4 * devicePixelRatio];
   const rows: number[] = [];
+  const labels: [name: string, x: number, y: number][] = [];
   ctx.save();
   ctx.font = font().replace(/^\d+/, String(size));
   ctx.textAlign = "left";
@@ -139,8 +141,14 @@ export function paintMarks(chart: uPlot, marks: readonly { name: string; hz: num
     ctx.moveTo(x, top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
+    labels.push([name, x + gap, top]);
+  }
+  // above the lines of their neighbours
+  for (const [name, x, y] of labels) {
+    ctx.fillStyle = colour("surface");
+    ctx.fillRect(x, y, ctx.measureText(name).width, size);
     ctx.fillStyle = colour("ink");
-    ctx.fillText(name, x + gap, top);
+    ctx.fillText(name, x, y);
   }
   ctx.restore();
 }

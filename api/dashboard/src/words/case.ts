@@ -2,11 +2,21 @@
 import type { Case } from "../contracts";
 import { words } from "./language.svelte";
 
-/** What is wrong: the advice's own name of the fault, unless that is no more than the fault's key. */
-export function caseName({ advice, fault, text }: Case): string {
-  if (advice === null) return fault === null ? words.of(text) : words.fault(fault.name);
-  const name = words.of(advice.name);
-  return name === fault?.name ? words.fault(name) : name;
+const UNSURE = 0.5;
+
+/** Is another fault as likely? */
+export function isUnsure({ advice }: Case): boolean {
+  return (advice?.sureness ?? 1) < UNSURE;
+}
+
+/** What is wrong, as surely as it is known. */
+export function caseName(of: Case): string {
+  const { advice, fault, text } = of;
+  if (fault === null) return words.of(advice?.name ?? text);
+  // an advice without a name of its own for a fault has the fault's key
+  const own = advice === null ? fault.name : words.of(advice.name);
+  const name = own === fault.name ? words.fault(own) : own;
+  return isUnsure(of) ? words.text("possibly", { fault: name.charAt(0).toLowerCase() + name.slice(1) }) : name;
 }
 
 export interface Deadline {

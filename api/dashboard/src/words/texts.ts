@@ -79,6 +79,7 @@ export const texts = {
   caseLineOpen: { sv: "Pågående ärende: {fault}", en: "Open case: {fault}" },
   sureByModel: { sv: "Modellen är {p} säker", en: "The model is {p} sure" },
   sureBySignature: { sv: "Likhet med felets kännetecken: {p}", en: "Likeness to the fault's signature: {p}" },
+  possibly: { sv: "Möjligen {fault}", en: "Possibly {fault}" },
   unsure: { sv: "Osäkert: andra fel är också möjliga", en: "Unsure: other faults are possible, too" },
   whatToDo: { sv: "Gör så här", en: "What to do" },
   actBy: { sv: "Senast", en: "At the latest" },
@@ -284,7 +285,7 @@ export const operations: Record<Operation, Bilingual> = {
   running: { sv: "Går", en: "Running" },
   idle: { sv: "Tomgång", en: "Idle" },
   changeover: { sv: "Omställning", en: "Changeover" },
-  off: { sv: "Av", en: "Off" },
+  off: { sv: "Avstängd", en: "Off" },
   unknown: { sv: "Okänt", en: "Unknown" },
 };
 
