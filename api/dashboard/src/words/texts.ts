@@ -106,8 +106,8 @@ export const texts = {
   utilisation: { sv: "Utnyttjande", en: "Utilisation" },
   specificEnergy: { sv: "Energi per enhet", en: "Energy per unit" },
   noSpecificEnergy: {
-    sv: "Ingen mätning är klar än: den tar minst tio minuter.",
-    en: "No measurement is complete yet: one takes ten minutes or more.",
+    sv: "Ingen mätning är klar än: den tar minst tio minuter med samma recept.",
+    en: "No measurement is complete yet: one takes ten minutes or more of the same recipe.",
   },
   energyUsual: { sv: "som vanligt", en: "as usual" },
   energyMore: { sv: "{n} mer än vanligt", en: "{n} more than usual" },
