@@ -32,6 +32,7 @@ EXAMPLE: Final = {
             "limits": {"warning": 4.5, "alarm": 7.1},
         }
     ],
+    "waveforms": [{"name": "acceleration", "label": {"sv": "acceleration", "en": "acceleration"}, "unit": "m/s2"}],
     "latest": ASSESSMENT,
 }
 NO_ASSET: Final = "there is no asset 'pump-9'; possible: pump-101"
@@ -104,6 +105,10 @@ def _asset(services: Services, asset_id: str, asset: Asset) -> dict[str, Any]:
             }
             for name, signal in asset.signals.items()
             if name not in asset.context
+        ],
+        "waveforms": [
+            {"name": name, "label": waveform.display_name(name), "unit": waveform.unit}
+            for name, waveform in asset.waveforms.items()
         ],
         "latest": ready(services.store.latest(asset_id)),
     }

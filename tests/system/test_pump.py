@@ -2,6 +2,7 @@
 
 import paho.mqtt.publish as publish
 import pytest
+from playwright.sync_api import Browser, expect
 
 from tests.system.conftest import Site, wait_for
 
@@ -53,6 +54,22 @@ def test_a_fault_from_its_beginning_to_its_repair(running: Site) -> None:
         "returned-unacknowledged",
         "normal",
     ]
+
+
+def test_the_page_says_what_is_wrong_and_what_to_do(running: Site, browser: Browser) -> None:
+    page = browser.new_page(locale="en-GB")
+    page.goto(f"{running.url}/#/assets/{PUMP}")
+    expect(page.get_by_test_id(f"asset-page-{PUMP}")).to_have_attribute("data-state", "normal", timeout=30_000)
+    expect(page.get_by_test_id("case")).to_have_count(0)
+
+    running.post("/simulator/faults", {"asset": PUMP, "fault": "cavitation", "severity": 1.0, "over_s": 5}, token=None)
+    case = page.get_by_test_id("case")
+    expect(case).to_be_visible(timeout=60_000)
+    wait_for("the advice", lambda: [each for each in running.get("/cases")["items"] if each["advice"]])
+    expect(case).to_contain_text(running.get("/cases")["items"][0]["advice"]["action"]["en"], timeout=10_000)
+    page.goto(f"{running.url}/#/")
+    expect(page.get_by_test_id(f"asset-card-{PUMP}").get_by_test_id("case-line")).to_be_visible()
+    page.close()
 
 
 def test_garbage_from_the_plant_is_counted_shown_and_harms_nothing(running: Site) -> None:

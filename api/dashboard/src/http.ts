@@ -36,7 +36,7 @@ function noteClock(response: Response): void {
   serverAheadMs = Math.abs(ahead) < 2_000 ? 0 : ahead;
 }
 
-async function send(method: string, path: string, body?: unknown, token?: string): Promise<unknown> {
+async function ask(method: string, path: string, body?: unknown, token?: string): Promise<Response> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (token !== undefined) headers["Authorization"] = `Bearer ${token}`;
@@ -53,10 +53,18 @@ async function send(method: string, path: string, body?: unknown, token?: string
     throw new Problem(0, "");
   }
   noteClock(response);
+  if (!response.ok) {
+    const answer: unknown = await response.json().catch(() => null);
+    throw new Problem(response.status, inWords(answer) ?? `HTTP ${response.status}`);
+  }
+  return response;
+}
+
+async function send(method: string, path: string, body?: unknown, token?: string): Promise<unknown> {
+  const response = await ask(method, path, body, token);
   const answer: unknown = await response.json().catch(() => null);
   // an answer that was cut off is no answer
-  if (response.ok && method === "GET" && answer === null) throw new Problem(0, "");
-  if (!response.ok) throw new Problem(response.status, inWords(answer) ?? `HTTP ${response.status}`);
+  if (method === "GET" && answer === null) throw new Problem(0, "");
   return answer;
 }
 
@@ -73,6 +81,23 @@ export async function get<T>(path: string): Promise<T> {
 
 export async function list<T>(path: string): Promise<T[]> {
   return (await get<{ items: T[] }>(path)).items;
+}
+
+/** Hand a file over to the browser, as a link would; what goes wrong is thrown and not saved. */
+export async function download(path: string, name: string): Promise<void> {
+  const response = await ask("GET", path);
+  const content = await response.blob().catch(() => {
+    throw new Problem(0, "");
+  });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(content);
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+export function address(path: string): string {
+  return `${ROOT}/${path}`;
 }
 
 export function post(path: string, body: unknown, token?: string): Promise<unknown> {

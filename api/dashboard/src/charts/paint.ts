@@ -38,12 +38,19 @@ export function valueAxis(values: uPlot.Axis.Values, splits?: number[]): uPlot.A
     grid: LINE,
     ticks: { show: false },
     gap: 6,
-    size: remPx(3.1),
+    // as wide as usual, so that charts stand in line, unless a number needs more
+    size: (_, shown) => Math.max(remPx(3.1), remPx(0.5) * Math.max(0, ...(shown ?? []).map(({ length }) => length)) + 8),
     space: remPx(1.8),
     values,
     ...(splits === undefined ? {} : { splits: () => splits }),
   };
 }
+
+/** The numbers of an axis, with as many decimals as the distance between two lines of the grid needs. */
+export const numbers: uPlot.Axis.DynamicValues = (_, splits, __, ___, step) => {
+  const needed = [0, 1, 2, 3].find((n) => Math.abs(step * 10 ** n - Math.round(step * 10 ** n)) < 1e-6);
+  return splits.map((n) => words.number(n, needed ?? 4));
+};
 
 /** Room for the outer half of the last time on the axis. */
 export function padding(): uPlot.Padding {
@@ -107,5 +114,41 @@ export function paintLimit(chart: uPlot, value: number, name: string, label: str
   ctx.textAlign = "left";
   ctx.textBaseline = "bottom";
   ctx.fillText(label, bbox.left + 6 * devicePixelRatio, y - 3 * devicePixelRatio);
+  ctx.restore();
+}
+
+/** Vertical lines with their names above, in as many rows as it takes for none to cover another. */
+export function paintMarks(chart: uPlot, marks: readonly { name: string; hz: number }[]): void {
+  const { ctx, bbox } = chart;
+  const [size, gap] = [Math.round(remPx(0.75) * devicePixelRatio), 4 * devicePixelRatio];
+  const rows: number[] = [];
+  const labels: [name: string, x: number, y: number][] = [];
+  ctx.save();
+  ctx.font = font().replace(/^\d+/, String(size));
+  ctx.textAlign = "left";
+  ctx.textBaseline = "top";
+  ctx.lineWidth = devicePixelRatio;
+  for (const { name, hz } of [...marks].sort((a, b) => a.hz - b.hz)) {
+    const x = Math.round(chart.valToPos(hz, "x", true));
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    const free = rows.findIndex((end) => end < x);
+    const row = free === -1 ? rows.length : free;
+    const top = bbox.top + row * (size + gap);
+    rows[row] = x + ctx.measureText(name).width + 2 * gap;
+    ctx.strokeStyle = colour("line-strong");
+    ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(x, top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    labels.push([name, x + gap, top]);
+  }
+  // above the lines of their neighbours
+  for (const [name, x, y] of labels) {
+    ctx.fillStyle = colour("surface");
+    ctx.fillRect(x, y, ctx.measureText(name).width, size);
+    ctx.fillStyle = colour("ink");
+    ctx.fillText(name, x, y);
+  }
   ctx.restore();
 }

@@ -6,10 +6,18 @@ const URGENCY: Record<AlarmState, number> = {
   "active-acknowledged": 1,
   "returned-unacknowledged": 2,
   shelved: 3,
-  "out-of-service": 4,
-  normal: 5,
+  "suppressed-by-design": 4,
+  "out-of-service": 5,
+  normal: 6,
 };
 const WEIGHT: Record<Priority, number> = { critical: 0, high: 1, medium: 2, low: 3 };
+
+const SILENT: readonly AlarmState[] = ["shelved", "suppressed-by-design", "out-of-service"];
+
+/** It follows its condition without a word. */
+export function isSilent({ state }: Alarm): boolean {
+  return SILENT.includes(state);
+}
 
 /** All but the closed ones: unacknowledged first, then by priority, the newest first. */
 export function openAlarms(alarms: Record<string, Alarm>): Alarm[] {

@@ -1,5 +1,16 @@
 // The plant as this page knows it: fetched once, kept up to date by the stream, and fetched anew after every gap.
-import type { Alarm, Assessment, Asset, CatalogueFault, EdgeStatus, Model, SystemStatus } from "../contracts";
+import type {
+  Alarm,
+  Assessment,
+  Asset,
+  Case,
+  CatalogueFault,
+  EdgeStatus,
+  Model,
+  ModelAudit,
+  Performance,
+  SystemStatus,
+} from "../contracts";
 import { Problem, get, list, post, remove, serverNow } from "../http";
 import { Stream } from "./stream";
 
@@ -20,7 +31,7 @@ function newer(a: Assessment, b: Assessment | undefined): boolean {
   return a.journal === b.journal ? a.seq > b.seq : Date.parse(a.time) >= Date.parse(b.time);
 }
 
-function changedLater(a: Alarm, b: Alarm | undefined): boolean {
+function changedLater<T extends Alarm | Case>(a: T, b: T | undefined): boolean {
   if (b === undefined) return true;
   return a.journal === b.journal ? a.seq >= b.seq : Date.parse(a.changed) >= Date.parse(b.changed);
 }
@@ -39,7 +50,12 @@ class Plant {
   /** when the newest assessment of an asset came in over the stream [ms] */
   arrived = $state.raw<Record<string, number>>({});
   alarms = $state.raw<Record<string, Alarm>>({});
+  cases = $state.raw<Record<string, Case>>({});
+  /** the newest of each asset */
+  performance = $state.raw<Record<string, Performance>>({});
   models = $state.raw<Model[]>([]);
+  /** the steps that models have taken, the oldest first */
+  audit = $state.raw<ModelAudit[]>([]);
   edges = $state.raw<Record<string, EdgeStatus>>({});
   broker = $state.raw<SystemStatus["broker"] | null>(null);
   faults = $state.raw<CatalogueFault[]>([]);
@@ -50,10 +66,15 @@ class Plant {
     missed: () => void this.#fetchAll().then(() => this.epoch++),
     assessment: (message) => this.#gather(this.#newAssessments, message),
     alarm: (message) => this.#gather(this.#newAlarms, message),
+    case: (message) => this.#gather(this.#newCases, message),
+    performance: (message) => this.#gather(this.#newPerformance, message),
+    audit: () => void this.#fetchModels(),
     status: (message) => this.#gather(this.#newStatus, message),
   });
   #newAssessments: Assessment[] = [];
   #newAlarms: Alarm[] = [];
+  #newCases: Case[] = [];
+  #newPerformance: Performance[] = [];
   #newStatus: EdgeStatus[] = [];
   #gathering = false;
   #heard = 0;
@@ -81,6 +102,13 @@ class Plant {
 
   model(asset: string): Model | undefined {
     return this.models.find((model) => model.assets.includes(asset) && model.role === "champion");
+  }
+
+  /** What is wrong with an asset and not over yet. */
+  openCase(asset: string): Case | undefined {
+    return Object.values(this.cases)
+      .filter((of) => of.asset === asset && of.state === "open")
+      .sort((a, b) => Date.parse(b.changed) - Date.parse(a.changed))[0];
   }
 
   /** The closed alarms, too: only the list of alarms wants them. */
@@ -117,11 +145,16 @@ class Plant {
 
   #apply(): void {
     this.#gathering = false;
-    const [assessments, alarms, status] = [this.#newAssessments, this.#newAlarms, this.#newStatus].map((queue) =>
-      queue.splice(0),
-    ) as [Assessment[], Alarm[], EdgeStatus[]];
+    const assessments = this.#newAssessments.splice(0);
+    const alarms = this.#newAlarms.splice(0);
+    const cases = this.#newCases.splice(0);
+    const performance = this.#newPerformance.splice(0);
+    const status = this.#newStatus.splice(0);
     if (assessments.length > 0) this.#takeAssessments(assessments);
     if (alarms.length > 0) this.takeAlarms(alarms);
+    if (cases.length > 0) this.#takeCases(cases);
+    if (performance.length > 0)
+      this.performance = { ...this.performance, ...Object.fromEntries(performance.map((of) => [of.asset, of])) };
     if (status.length > 0) this.edges = { ...this.edges, ...Object.fromEntries(status.map((edge) => [edge.edge, edge])) };
   }
 
@@ -153,6 +186,12 @@ class Plant {
     this.alarms = all;
   }
 
+  #takeCases(cases: Case[]): void {
+    const all = { ...this.cases };
+    for (const of of cases) if (changedLater(of, all[of.case_id])) all[of.case_id] = of;
+    this.cases = all;
+  }
+
   async #opened(): Promise<void> {
     const gap = this.connection === "lost";
     this.connection = "live";
@@ -168,8 +207,8 @@ class Plant {
 
   async #fetchAll(): Promise<void> {
     try {
-      const before = this.alarms;
-      const [assets, open] = await Promise.all([list<Asset>("assets"), list<Alarm>("alarms")]);
+      const [before, casesBefore] = [this.alarms, this.cases];
+      const [assets, open, cases] = await Promise.all([list<Asset>("assets"), list<Alarm>("alarms"), list<Case>("cases")]);
       this.assets = assets;
       const latest = { ...this.latest };
       for (const { id, latest: newest } of assets) if (newest !== null && newer(newest, latest[id])) latest[id] = newest;
@@ -180,6 +219,8 @@ class Plant {
         alarm.state !== "normal" && alarm === before[alarm.alarm_id] && !stillOpen.has(alarm.alarm_id);
       this.alarms = Object.fromEntries(Object.entries(this.alarms).filter(([, alarm]) => !gone(alarm)));
       this.takeAlarms(open);
+      this.cases = Object.fromEntries(Object.entries(this.cases).filter(([id, of]) => of !== casesBefore[id]));
+      this.#takeCases(cases);
       this.loaded = true;
       this.problem = null;
     } catch (problem) {
@@ -196,7 +237,9 @@ class Plant {
   }
 
   async #fetchModels(): Promise<void> {
-    await this.#optional(async () => (this.models = await list<Model>("models")));
+    await this.#optional(async () => {
+      [this.models, this.audit] = await Promise.all([list<Model>("models"), list<ModelAudit>("models/audit")]);
+    });
   }
 
   async #fetchStatus(): Promise<void> {

@@ -1,6 +1,6 @@
 // The live stream. The browser resumes a broken connection by itself (Last-Event-ID), but gives up for good when
 // the server answers with an error, as a restarting one behind a proxy does: then a new connection is made here.
-import type { Alarm, Assessment, EdgeStatus } from "../contracts";
+import type { Alarm, Assessment, Case, EdgeStatus, ModelAudit, Performance } from "../contracts";
 
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 10_000;
@@ -12,6 +12,9 @@ export interface Listener {
   missed(): void;
   assessment(message: Assessment): void;
   alarm(message: Alarm): void;
+  case(message: Case): void;
+  performance(message: Performance): void;
+  audit(message: ModelAudit): void;
   status(message: EdgeStatus): void;
 }
 
@@ -38,6 +41,9 @@ export class Stream {
     source.addEventListener("resync", () => this.listener.missed());
     source.addEventListener("assessment", (event) => this.#pass(event, (m: Assessment) => this.listener.assessment(m)));
     source.addEventListener("alarm", (event) => this.#pass(event, (m: Alarm) => this.listener.alarm(m)));
+    source.addEventListener("case", (event) => this.#pass(event, (m: Case) => this.listener.case(m)));
+    source.addEventListener("performance", (event) => this.#pass(event, (m: Performance) => this.listener.performance(m)));
+    source.addEventListener("audit", (event) => this.#pass(event, (m: ModelAudit) => this.listener.audit(m)));
     source.addEventListener("status", (event) => this.#pass(event, (m: EdgeStatus) => this.listener.status(m)));
   }
 

@@ -1,6 +1,6 @@
 // The chosen language, and numbers and times as it writes them.
-import type { Bilingual, Language, Signal } from "../contracts";
-import { faultNames, rejections, texts, units, type TextKey } from "./texts";
+import type { Bilingual, Language, Waveform } from "../contracts";
+import { faultNames, people, rejections, spectrumLines, texts, units, type TextKey } from "./texts";
 
 const KEY = "kullager.language";
 const LOCALES: Record<Language, string> = { sv: "sv-SE", en: "en-GB" };
@@ -40,7 +40,7 @@ class Words {
     });
   }
 
-  signal(signal: Signal): string {
+  signal(signal: Waveform): string {
     return capitalised(this.of(signal.label));
   }
 
@@ -50,6 +50,14 @@ class Words {
 
   rejection(name: string): string {
     return rejections[name]?.[this.#language] ?? name;
+  }
+
+  person(name: string): string {
+    return people[name]?.[this.#language] ?? name;
+  }
+
+  spectrumLine(name: string): string {
+    return spectrumLines[name]?.[this.#language] ?? "";
   }
 
   #known(table: Record<string, Bilingual>, name: string): string {
@@ -81,6 +89,16 @@ class Words {
   quantity(value: number, ucum: string): string {
     const unit = this.unit(ucum);
     return unit === "" ? this.value(value, ucum) : `${this.value(value, ucum)}\u00a0${unit}`;
+  }
+
+  /** A number with about three figures. */
+  figures(value: number): string {
+    return this.number(value, decimalsFor(value));
+  }
+
+  /** A unit below a fraction line: a unit of what is counted is a piece. */
+  perUnit(ucum: string): string {
+    return ucum === "1" ? this.text("piece") : this.unit(ucum);
   }
 
   percent(share: number): string {

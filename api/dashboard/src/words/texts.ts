@@ -1,5 +1,16 @@
 // Every text of the dashboard, in both languages. `{name}` is filled in by `language.text`.
-import type { AlarmState, Bilingual, Priority, Reason, Source, State, Zone } from "../contracts";
+import type {
+  AlarmState,
+  Bilingual,
+  ModelStep,
+  Operation,
+  Priority,
+  Reason,
+  Source,
+  State,
+  Suppression,
+  Zone,
+} from "../contracts";
 
 export const texts = {
   plant: { sv: "Anläggning", en: "Plant" },
@@ -28,6 +39,8 @@ export const texts = {
   deviates: { sv: "{signal} beter sig ovanligt", en: "{signal} behaves unusually" },
   measuredExpected: { sv: "{measured}, väntat {expected}", en: "{measured}, expected {expected}" },
   probableFault: { sv: "Trolig orsak: {fault} ({p})", en: "Probable cause: {fault} ({p})" },
+  likeFault: { sv: "Liknar {fault} ({p})", en: "Resembles {fault} ({p})" },
+  fastSignal: { sv: "snabb signal, se spektrum", en: "fast signal, see its spectrum" },
   expectedShort: { sv: "väntat {value}", en: "expected {value}" },
   overAlarm: { sv: "över larm {limit}", en: "over alarm {limit}" },
   overWarning: { sv: "över varning {limit}", en: "over warning {limit}" },
@@ -38,6 +51,7 @@ export const texts = {
   limit: { sv: "gräns", en: "limit" },
   health: { sv: "Hälsa", en: "Health" },
   zone: { sv: "Zon {zone}", en: "Zone {zone}" },
+  vibrationZone: { sv: "Vibration: zon {zone} (ISO 20816)", en: "Vibration: zone {zone} (ISO 20816)" },
   remainingLife: { sv: "Återstående livslängd", en: "Remaining life" },
   aboutSpan: { sv: "{low} till {high}", en: "{low} to {high}" },
   why: { sv: "Varför?", en: "Why?" },
@@ -48,6 +62,73 @@ export const texts = {
   machineOf: { sv: "Bild av {name}: {verdict}", en: "Picture of {name}: {verdict}" },
   model: { sv: "Modell {name} version {version}", en: "Model {name} version {version}" },
   falseAlarms: { sv: "{n} falsklarm i veckan på frisk maskin", en: "{n} false alarms a week on a healthy machine" },
+
+  shadow: {
+    sv: "Version {version} provas i skugga: ense med den i drift i {share} av {n} bedömningar",
+    en: "Version {version} is tried in shadow: agrees with the one in service in {share} of {n} judgements",
+  },
+  shadowNew: {
+    sv: "Version {version} provas i skugga och har inte bedömt något än",
+    en: "Version {version} is tried in shadow and has judged nothing yet",
+  },
+  modelStep: { sv: "{step} {time} av {by}", en: "{step} {time} by {by}" },
+
+  case: { sv: "Pågående ärende", en: "Open case" },
+  caseLine: { sv: "{fault}: åtgärda senast {time}", en: "{fault}: act by {time} at the latest" },
+  caseLineNow: { sv: "{fault}: åtgärda genast", en: "{fault}: act at once" },
+  caseLineOpen: { sv: "Pågående ärende: {fault}", en: "Open case: {fault}" },
+  sureByModel: { sv: "Modellen är {p} säker", en: "The model is {p} sure" },
+  sureBySignature: { sv: "Likhet med felets kännetecken: {p}", en: "Likeness to the fault's signature: {p}" },
+  possibly: { sv: "Möjligen {fault}", en: "Possibly {fault}" },
+  unsure: { sv: "Osäkert: andra fel är också möjliga", en: "Unsure: other faults are possible, too" },
+  whatToDo: { sv: "Gör så här", en: "What to do" },
+  actBy: { sv: "Senast", en: "At the latest" },
+  actNow: { sv: "Genast", en: "At once" },
+  actSometime: { sv: "Ingen tidsgräns är känd.", en: "No time limit is known." },
+  inTime: { sv: "om {time}", en: "in {time}" },
+  because: { sv: "Därför", en: "Why" },
+  caseAlarms: { sv: "Ärendets larm", en: "Alarms of the case" },
+  caseSince: { sv: "öppnat {time}", en: "opened {time}" },
+  caseQuiet: {
+    sv: "Inget av larmen är aktivt nu. Ärendet stängs när det har varit lugnt i tio minuter.",
+    en: "None of the alarms is active now. The case closes after ten quiet minutes.",
+  },
+  aheadOfLimit: { sv: "{time} före den fasta larmgränsen", en: "{time} before the fixed alarm limit" },
+  atLimit: { sv: "Samtidigt som den fasta larmgränsen", en: "Together with the fixed alarm limit" },
+  limitNotReached: { sv: "Den fasta larmgränsen är inte nådd", en: "The fixed alarm limit has not been reached" },
+  iso14224: { sv: "ISO 14224: felmod {mode}", en: "ISO 14224: failure mode {mode}" },
+  isoMechanism: { sv: "mekanism {mechanism}", en: "mechanism {mechanism}" },
+  isoCause: { sv: "orsak {cause}", en: "cause {cause}" },
+
+  energyAndFlow: { sv: "Energi och flöde", en: "Energy and flow" },
+  lastHour: { sv: "senaste timmen", en: "last hour" },
+  operation: { sv: "Just nu", en: "Right now" },
+  utilisation: { sv: "Utnyttjande", en: "Utilisation" },
+  specificEnergy: { sv: "Energi per enhet", en: "Energy per unit" },
+  noSpecificEnergy: {
+    sv: "Ingen mätning är klar än: den tar minst tio minuter med samma recept.",
+    en: "No measurement is complete yet: one takes ten minutes or more of the same recipe.",
+  },
+  energyUsual: { sv: "som vanligt", en: "as usual" },
+  energyMore: { sv: "{n} mer än vanligt", en: "{n} more than usual" },
+  energyLess: { sv: "{n} mindre än vanligt", en: "{n} less than usual" },
+  energyUnknown: { sv: "vad som är vanligt är inte känt än", en: "what is usual is not known yet" },
+  piece: { sv: "st", en: "pc" },
+  taken: { sv: "Totalt {energy} för {amount}", en: "{energy} for {amount} in all" },
+  unjudged: { sv: "Tid utan bedömning", en: "Time without a judgement" },
+  unjudgedNone: { sv: "ingen", en: "none" },
+
+  spectrum: { sv: "Spektrum: {signal}", en: "Spectrum: {signal}" },
+  envelopeSpectrum: { sv: "Höljekurvans spektrum", en: "Spectrum of the envelope" },
+  spectrumHow: {
+    sv: "En lagerskada slår i takt: då reser sig toppar på lagrets frekvenser.",
+    en: "A damaged bearing strikes in rhythm: peaks then rise at the bearing's frequencies.",
+  },
+  spectrumAt: { sv: "mätt {time}", en: "measured {time}" },
+  noLines: {
+    sv: "Varvtalet är inte känt, så inga lagerfrekvenser kan märkas ut.",
+    en: "The speed is not known, so that no bearing frequencies can be marked.",
+  },
 
   scoreChart: { sv: "Avvikelse mot larmgränsen", en: "Deviation against the alarm limit" },
   signalChart: { sv: "{signal} över tiden", en: "{signal} over time" },
@@ -82,6 +163,20 @@ export const texts = {
 
   noAlarmsLong: { sv: "Inga larm kräver uppmärksamhet.", en: "No alarms need attention." },
   openAlarms: { sv: "Att ta hand om", en: "Needs attention" },
+  silencedAlarms: { sv: "Tystade", en: "Silenced" },
+  silencedCount: { sv: "{n} tystade", en: "{n} silenced" },
+  flood: {
+    sv: "Fler larm kommer än någon hinner läsa. De mindre viktiga hålls tillbaka tills det lugnar sig.",
+    en: "More alarms come than anybody can read. The less important are held back until it calms down.",
+  },
+  firstOut: { sv: "Först ut", en: "First-out" },
+  firstOutLong: { sv: "Ärendet började med det här larmet", en: "The case began with this alarm" },
+  evidence: { sv: "Hämta underlag (zip)", en: "Download evidence (zip)" },
+  noEvidence: {
+    sv: "Det finns inget underlag: det skrivs någon minut efter larmet och sparas en begränsad tid.",
+    en: "There is no evidence: it is written a minute or so after the alarm and kept for a limited time.",
+  },
+  returnToService: { sv: "Ta i drift igen", en: "Return to service" },
   closedAlarms: { sv: "Avslutade", en: "Closed" },
   allAlarms: { sv: "Alla larm", en: "All alarms" },
   acknowledge: { sv: "Kvittera", en: "Acknowledge" },
@@ -162,11 +257,60 @@ export const reasons: Record<Reason, Bilingual> = {
   "machine-off": { sv: "Maskinen står still.", en: "The machine stands still." },
   "warming-up": { sv: "Samlar mätvärden för den första bedömningen.", en: "Collecting values for the first judgement." },
   changeover: { sv: "Omställning pågår.", en: "A changeover is going on." },
+  "unknown-recipe": {
+    sv: "Maskinen tillverkar något som modellen aldrig har sett.",
+    en: "The machine makes something that the model has never seen.",
+  },
   "unknown-operating-point": {
     sv: "Maskinen körs på ett sätt som modellen aldrig har sett.",
     en: "The machine runs in a way that the model has never seen.",
   },
   "no-model": { sv: "Ingen modell är i drift för maskinen.", en: "No model is in service for this machine." },
+};
+
+/** The same, as one item among others. */
+export const reasonsInShort: Record<Reason, Bilingual> = {
+  "bad-quality": { sv: "dåliga givarvärden", en: "bad sensor values" },
+  stale: { sv: "inga nya mätvärden", en: "no new values" },
+  "low-coverage": { sv: "för få mätvärden", en: "too few values" },
+  "machine-off": { sv: "maskinen stod still", en: "machine stood still" },
+  "warming-up": { sv: "samlade mätvärden", en: "collected values" },
+  changeover: { sv: "omställning", en: "changeover" },
+  "unknown-recipe": { sv: "okänt recept", en: "unknown recipe" },
+  "unknown-operating-point": { sv: "okänt driftsätt", en: "unknown way of running" },
+  "no-model": { sv: "ingen modell", en: "no model" },
+};
+
+export const operations: Record<Operation, Bilingual> = {
+  running: { sv: "Går", en: "Running" },
+  idle: { sv: "Tomgång", en: "Idle" },
+  changeover: { sv: "Omställning", en: "Changeover" },
+  off: { sv: "Avstängd", en: "Off" },
+  unknown: { sv: "Okänt", en: "Unknown" },
+};
+
+export const modelSteps: Record<ModelStep, Bilingual> = {
+  refused: { sv: "Version {version} underkänd", en: "Version {version} refused" },
+  shadow: { sv: "Version {version} i skugga", en: "Version {version} put in shadow" },
+  promoted: { sv: "Version {version} tagen i drift", en: "Version {version} put in service" },
+  "rolled-back": { sv: "Återgång till version {version}", en: "Rolled back to version {version}" },
+  withdrawn: { sv: "Version {version} tagen ur drift", en: "Version {version} withdrawn" },
+};
+
+/** The lines of a spectrum; others are shown by their own name. */
+export const spectrumLines: Record<string, Bilingual> = {
+  BPFO: { sv: "lagrets ytterring", en: "bearing's outer race" },
+  BPFI: { sv: "lagrets innerring", en: "bearing's inner race" },
+  BSF: { sv: "lagrets kulor", en: "bearing's balls" },
+  FTF: { sv: "lagrets hållare", en: "bearing's cage" },
+  "1x": { sv: "en gång per varv", en: "once per turn" },
+  "2x": { sv: "två gånger per varv", en: "twice per turn" },
+};
+
+/** Who has done something; others are shown by their own name. */
+export const people: Record<string, Bilingual> = {
+  operator: { sv: "operatören", en: "the operator" },
+  edge: { sv: "edgen själv", en: "the edge itself" },
 };
 
 export const zones: Record<Zone, Bilingual> = {
@@ -181,8 +325,14 @@ export const alarmStates: Record<AlarmState, Bilingual> = {
   "active-acknowledged": { sv: "Aktivt, kvitterat", en: "Active, acknowledged" },
   "returned-unacknowledged": { sv: "Återgått, okvitterat", en: "Returned, unacknowledged" },
   shelved: { sv: "Lagt åt sidan", en: "Shelved" },
+  "suppressed-by-design": { sv: "Undertryckt", en: "Suppressed" },
   "out-of-service": { sv: "Ur drift", en: "Out of service" },
   normal: { sv: "Avslutat", en: "Closed" },
+};
+
+export const suppressions: Record<Suppression, Bilingual> = {
+  "machine-off": { sv: "Undertryckt medan maskinen står still", en: "Suppressed while the machine stands still" },
+  flood: { sv: "Undertryckt medan larmen är för många", en: "Suppressed while there are too many alarms" },
 };
 
 export const priorities: Record<Priority, Bilingual> = {
@@ -216,14 +366,34 @@ export const rejections: Record<string, Bilingual> = {
   "sequence-gap": { sv: "lucka i följden", en: "gap in the sequence" },
 };
 
+/** Where no advice names the fault; as the edge's own tables have it (edge/knowledge). */
 export const faultNames: Record<string, Bilingual> = {
-  "bearing-wear": { sv: "Slitet lager", en: "Worn bearing" },
+  "bearing-wear": { sv: "Lagerskada", en: "Bearing wear" },
   "bearing-outer-race": { sv: "Slitage i lagrets ytterring", en: "Wear in the bearing's outer race" },
   "bearing-inner-race": { sv: "Slitage i lagrets innerring", en: "Wear in the bearing's inner race" },
+  "blocked-valve": { sv: "Ventil som kärvar", en: "Blocked valve" },
+  "brake-drag": { sv: "Broms som ligger an", en: "Dragging brake" },
   cavitation: { sv: "Kavitation", en: "Cavitation" },
+  chatter: { sv: "Vibrerande skär", en: "Chatter" },
+  "clogged-filter": { sv: "Igensatt luftfilter", en: "Clogged air filter" },
+  "clogged-impeller": { sv: "Igensatt pumphjul", en: "Clogged impeller" },
+  collision: { sv: "Kollision i varje cykel", en: "Collision in every cycle" },
+  "coolant-loss": { sv: "Kylmedlet sinar", en: "Coolant loss" },
+  "cooler-fouling": { sv: "Igensatt oljekylare", en: "Fouled oil cooler" },
+  "door-seal-leak": { sv: "Otät lucka", en: "Door seal leak" },
+  "dry-run": { sv: "Torrkörning", en: "Dry run" },
+  "gearbox-backlash": { sv: "Glapp i växeln", en: "Gearbox backlash" },
+  "heater-loss": { sv: "Värmeelement ur funktion", en: "Heater element loss" },
   imbalance: { sv: "Obalans", en: "Imbalance" },
-  misalignment: { sv: "Snedställd axel", en: "Misaligned shaft" },
+  "insulation-ageing": { sv: "Åldrad isolering", en: "Insulation ageing" },
   looseness: { sv: "Glapp", en: "Looseness" },
+  misalignment: { sv: "Felriktad axel", en: "Misalignment" },
+  "network-leak": { sv: "Läcka i tryckluftsnätet", en: "Leak in the network" },
+  "spindle-bearing": { sv: "Spindellager slits", en: "Spindle bearing" },
+  "thermocouple-drift": { sv: "Termoelement som driver", en: "Thermocouple drift" },
+  "tool-breakage": { sv: "Verktygsbrott", en: "Tool breakage" },
+  "valve-leak": { sv: "Otät ventil", en: "Leaking valve" },
+  "wrong-payload": { sv: "Fel detalj i gripdonet", en: "Wrong payload" },
 };
 
 /** UCUM codes as people write them, and the decimals that the quantity deserves. */

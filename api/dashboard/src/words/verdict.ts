@@ -1,5 +1,5 @@
 // An assessment in plain words.
-import type { Assessment, Asset, Model, Signal } from "../contracts";
+import type { Assessment, Asset, Fault, Model, Waveform } from "../contracts";
 import { words } from "./language.svelte";
 import { reasons, states } from "./texts";
 
@@ -7,7 +7,9 @@ export type Direction = "higher" | "lower" | null;
 
 /** One signal's part in the score: what was measured, what was expected, and its share (0..1). */
 export interface Part {
-  signal: Signal;
+  signal: Waveform;
+  /** a fast signal, which has no single value */
+  fast: boolean;
   share: number;
   measured: number | null;
   expected: number | null;
@@ -18,17 +20,21 @@ export interface Verdict {
   tone: "calm" | "abnormal" | "withheld";
   headline: string;
   detail: string;
+  /** the probable fault of this instant; "" where none is */
+  cause: string;
   guilty: Part | null;
 }
 
 /** The signals of an assessment, the guiltiest first. */
 export function parts(asset: Asset, assessment: Assessment, model: Model | undefined): Part[] {
-  return asset.signals
+  const waveforms = asset.waveforms.filter(({ name }) => assessment.contribution?.[name] !== undefined);
+  return [...asset.signals, ...waveforms]
     .map((signal) => {
       const measured = assessment.measured[signal.name] ?? null;
       const expected = assessment.expected?.[signal.name] ?? null;
       return {
         signal,
+        fast: waveforms.includes(signal),
         share: assessment.contribution?.[signal.name] ?? 0,
         measured,
         expected,
@@ -55,7 +61,7 @@ export function direction(measured: number | null, expected: number | null, tole
 }
 
 export function inWords(part: Part, compared = true): string {
-  if (part.measured === null) return words.text("noValue");
+  if (part.measured === null) return words.text(part.fast ? "fastSignal" : "noValue");
   const measured = words.quantity(part.measured, part.signal.unit);
   if (part.expected === null || !compared) return measured;
   return words.text("measuredExpected", { measured, expected: words.value(part.expected, part.signal.unit) });
@@ -63,26 +69,27 @@ export function inWords(part: Part, compared = true): string {
 
 export function verdict(asset: Asset, assessment: Assessment | undefined, model: Model | undefined): Verdict {
   if (assessment === undefined) {
-    return { tone: "withheld", headline: words.text("firstAssessment"), detail: "", guilty: null };
+    return { tone: "withheld", headline: words.text("firstAssessment"), detail: "", cause: "", guilty: null };
   }
   if (assessment.state === "withheld") {
     const detail =
       assessment.reason === null
         ? ""
         : words.of(reasons[assessment.reason] ?? { sv: assessment.reason, en: assessment.reason });
-    return { tone: "withheld", headline: words.of(states.withheld), detail, guilty: null };
+    return { tone: "withheld", headline: words.of(states.withheld), detail, cause: "", guilty: null };
   }
   if (assessment.state === "normal") {
     const detail = words.text("allSignalsWell", { n: asset.signals.length });
-    return { tone: "calm", headline: words.text("runsWell"), detail, guilty: null };
+    return { tone: "calm", headline: words.text("runsWell"), detail, cause: "", guilty: null };
   }
+  const cause = assessment.fault === null ? "" : causeInWords(assessment.fault);
   const guilty = assessment.contribution === null ? undefined : parts(asset, assessment, model)[0];
-  if (guilty === undefined) return { tone: "abnormal", headline: words.text("abnormal"), detail: "", guilty: null };
-  const signal = words.signal(guilty.signal);
-  const headline = words.text(guilty.direction ?? "deviates", { signal });
-  const cause =
-    assessment.fault === null
-      ? ""
-      : `. ${words.text("probableFault", { fault: words.fault(assessment.fault.name), p: words.percent(assessment.fault.probability) })}`;
-  return { tone: "abnormal", headline, detail: `${inWords(guilty)}${cause}`, guilty };
+  if (guilty === undefined) return { tone: "abnormal", headline: words.text("abnormal"), detail: "", cause, guilty: null };
+  const headline = words.text(guilty.direction ?? "deviates", { signal: words.signal(guilty.signal) });
+  return { tone: "abnormal", headline, detail: inWords(guilty), cause, guilty };
+}
+
+function causeInWords({ name, probability, by }: Fault): string {
+  const key = by === "signature" ? "likeFault" : "probableFault";
+  return words.text(key, { fault: words.fault(name), p: words.percent(probability) });
 }
