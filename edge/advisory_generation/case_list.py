@@ -147,7 +147,7 @@ class CaseList:
     def _fault(
         self, asset: str, assessment: Assessment, probabilities: dict[str, float], before: FaultMode | None
     ) -> FaultMode | None:
-        """The fault mode with the largest mean probability over the anomalous instants of the case; None: no fault is likelier."""
+        """The fault mode with the largest mean probability over the case's anomalous instants; None: no fault is likelier."""
         if not probabilities or (assessment.score or 0.0) < 1.0:
             return before
         votes, n = self._votes.setdefault(asset, {}), self._instants.get(asset, 0) + 1

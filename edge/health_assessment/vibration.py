@@ -106,7 +106,7 @@ class VibrationZones:
         self._velocity = np.full(len(settings), math.nan)
 
     def update(self, value: Floats, running: NDArray[np.bool_]) -> list[Zone | None]:
-        """value: (n_assets, n_signals) of this instant; running: (n_assets,). None where nothing is measured now, or it stands."""
+        """value: (n_assets, n_signals) of this instant; running: (n_assets,). None: not measured now, or standing."""
         now = np.where(self._column >= 0, value[np.arange(len(value)), np.maximum(self._column, 0)], math.nan)
         taken = np.isfinite(now) & running
         before = np.where(np.isnan(self._velocity), now, self._velocity)
