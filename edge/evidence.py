@@ -4,9 +4,11 @@
 after an alarm began, its machine's part is written. A stop writes what is due at once; a kill loses what was not written yet.
 """
 
+import contextlib
 import hashlib
 import io
 import logging
+import re
 import zipfile
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -33,6 +35,8 @@ MOST_SAMPLES: Final = 2_000_000
 MOST_POINTS: Final = 16_000_000
 PART_BYTES: Final = 128 * 1024
 NS: Final = 1_000_000_000
+# what an alarm's id may look like: it becomes the name of a file
+_ALARM_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 class NoEvidence(KullagerError):
@@ -61,18 +65,23 @@ class Draft:
     about: Mapping[str, Any]
 
     def write(self) -> None:
-        """Raises OSError."""
+        """Raises OSError, and then leaves nothing behind."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(".part")
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as file:
-            file.writestr("alarm.json", encode(self.alarm))
-            file.writestr("about.json", orjson.dumps(self.about, option=orjson.OPT_INDENT_2))
-            file.writestr("samples.parquet", self._samples())
-            if self.blocks:
-                file.writestr("waveforms.parquet", self._waveforms())
-            for found in self.spectra:
-                file.writestr(f"spectrum-{found.signal}-{found.time}.json", encode(found))
-        part.replace(self.path)
+        try:
+            with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as file:
+                file.writestr("alarm.json", encode(self.alarm))
+                file.writestr("about.json", orjson.dumps(self.about, option=orjson.OPT_INDENT_2))
+                file.writestr("samples.parquet", self._samples())
+                if self.blocks:
+                    file.writestr("waveforms.parquet", self._waveforms())
+                for found in self.spectra:
+                    file.writestr(f"spectrum-{found.signal}-{found.time}.json", encode(found))
+            part.replace(self.path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            raise
 
     def _samples(self) -> bytes:
         """time, signal, value in plant units or text, quality: the columns that recordings have."""
@@ -152,7 +161,8 @@ class Evidence:
         self._due += [
             _Due(alarm, alarm.raised + self._after)
             for alarm in alarms
-            if alarm.state is AlarmState.ACTIVE_UNACKNOWLEDGED and alarm.changed == alarm.raised
+            # one that a flood suppresses is heard later, when nothing is left of what was measured
+            if alarm.state in (AlarmState.ACTIVE_UNACKNOWLEDGED, AlarmState.SUPPRESSED) and alarm.changed == alarm.raised
         ]
         for found in spectra:
             for due in self._due:
@@ -167,7 +177,9 @@ class Evidence:
 
     def tidy(self) -> None:
         """Remove the oldest files beyond what may be kept. Blocks."""
-        files = sorted(self._folder.glob("*.zip"), key=lambda path: path.stat().st_mtime)
+        # a kill leaves a part
+        found = [path for kind in ("*.zip", "*.part") for path in self._folder.glob(kind)]
+        files = sorted(found, key=lambda path: path.stat().st_mtime)
         size = sum(path.stat().st_size for path in files)
         while files and size > self._max_bytes:
             oldest = files.pop(0)
@@ -179,9 +191,10 @@ class Evidence:
         """The file of an alarm. Raises `NoEvidence`."""
         if any(each.alarm.alarm_id == alarm_id for each in self._due):
             raise NoEvidence(f"the evidence of alarm {alarm_id} is complete {self._after / NS:g} s after it began")
-        path = self._folder / f"{alarm_id}.zip"
         try:
-            return path.read_bytes()
+            if _ALARM_ID.fullmatch(alarm_id) is None:
+                raise FileNotFoundError(alarm_id)
+            return (self._folder / f"{alarm_id}.zip").read_bytes()
         except OSError:
             raise NoEvidence(
                 f"no evidence is kept of alarm {alarm_id}: it is older than what is kept, or was not written"

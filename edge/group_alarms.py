@@ -29,6 +29,9 @@ class GroupAlarms:
         self.conditions = Conditions(self.rules)
         self._limit_columns = [group.column(rule.signal) for rule in self.rules.rules if rule.signal is not None]
         self._off = np.zeros(len(group.assets), np.bool_)
+        # after a start alarms and what was switched off may be of different moments: the first instant settles it
+        self._is_first = True
+        alarms.place = cases.place
 
     def update(
         self,
@@ -65,7 +68,11 @@ class GroupAlarms:
             if not self._cases.has(assessment.asset):
                 continue
             settings = self.group.settings[asset]
-            signals = guilty_signals(assessment.contribution)
+            # where no score says so, those that its alarms rest on
+            there = settings.signals.keys() | settings.waveforms.keys()
+            signals = guilty_signals(assessment.contribution) or tuple(
+                name for name in self._cases.signals(assessment.asset) if name in there
+            )
             facts = measured_text(settings, signals, assessment.measured, assessment.expected)
             case = self._cases.follow(time, assessment, by_fault.get(asset, {}), self._knowledge, facts)
             if case is not None:
@@ -81,11 +88,12 @@ class GroupAlarms:
     def _suppressed(self, time: int, running: NDArray[np.bool_]) -> list[Alarm]:
         """Alarms of machines that were switched off, or on again."""
         changed: list[Alarm] = []
-        for asset in np.flatnonzero(~running & ~self._off).tolist():
+        switched = (running == self._off) | self._is_first
+        for asset in np.flatnonzero(switched & ~running).tolist():
             changed += self._alarms.suppress(time, self.group.assets[asset])
-        for asset in np.flatnonzero(running & self._off).tolist():
+        for asset in np.flatnonzero(switched & running).tolist():
             changed += self._alarms.unsuppress(time, self.group.assets[asset], Suppression.MACHINE_OFF)
-        self._off = ~running
+        self._off, self._is_first = ~running, False
         self._cases.take(time, changed)
         return changed
 
@@ -125,5 +133,8 @@ class GroupAlarms:
         return {**self.conditions.state(), "off": self._off}
 
     def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
-        self._off = state["off"].astype(np.bool_)
-        self.conditions.restore({name: array for name, array in state.items() if name != "off"})
+        """Go on; which conditions hold the alarm list knows best, as it is kept with every change."""
+        self._off, self._is_first = state["off"].astype(np.bool_), True
+        rules = [rule.name for rule in self.rules.rules]
+        holds = np.array([[self._alarms.holds(asset, rule) for rule in rules] for asset in self.group.assets])
+        self.conditions.restore({name: array for name, array in state.items() if name != "off"} | {"holds": holds})

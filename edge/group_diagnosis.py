@@ -85,9 +85,11 @@ class GroupDiagnosis:
         self._anomalous = np.zeros(n_assets, np.bool_)
         self._spec: ModelSpec | None = None
 
-    def listen(self, row: GridRow, hold: WaveformHold, came: list[int]) -> None:
-        """Blocks of a fast signal that came for these assets."""
+    def listen(self, row: GridRow, hold: WaveformHold, came: list[int], running: NDArray[np.bool_]) -> None:
+        """Blocks of a fast signal that came for these assets; a machine that stands teaches nothing of how it runs."""
         for asset in came:
+            if not running[asset]:
+                continue
             shaft_hz = self.shaft_hz(row, asset)
             self.vibration.take(
                 asset, hold.points[asset], hold.rate_hz(asset), shaft_hz, healthy=not bool(self._anomalous[asset])

@@ -128,7 +128,7 @@ class GroupPipeline:
             return
         self.reached = row.time
         for hold in self.waveforms.values():
-            self.diagnosis.listen(row, hold, hold.advance(row.time))
+            self.diagnosis.listen(row, hold, hold.advance(row.time), running)
         detection = self._detect(row, running)
         spec = self.detector.model.spec if self.detector else None
         found = self.diagnosis.update(row, running, detection, spec)

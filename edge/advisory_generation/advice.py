@@ -35,7 +35,9 @@ def advise(
     because = facts
     if fault is not None:
         source = sources[fault.by]
-        because = BilingualText(sv=f"{facts.sv}; {source.sv}", en=f"{facts.en}; {source.en}")
+        because = BilingualText(
+            sv="; ".join(filter(None, (facts.sv, source.sv))), en="; ".join(filter(None, (facts.en, source.en)))
+        )
     if known is None:
         name = UNKNOWN_NAME if fault is None else BilingualText(sv=fault.name, en=fault.name)
         return Advice(name=name, action=UNKNOWN_ACTION, because=because, until=until, sureness=_sureness(fault))

@@ -8,7 +8,7 @@ high priority, and are not the first of their case, wait until it is over: what 
 import dataclasses
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from edge.contracts.alarm import Alarm, AlarmEvent, AlarmState, BilingualText, Evidence, Priority, Suppression, next_state
@@ -29,13 +29,20 @@ class CommandRefused(KullagerError):
 
 
 class AlarmList:
-    """All alarms that are not normal, by asset and rule. Every method gives the alarms that changed, anew."""
+    """All alarms that are not normal, by asset and rule. Every method gives the alarms that changed, anew.
+
+    place: the case that an alarm of an asset belongs to that is heard again at a time, and whether it is the case's first;
+           None: alarms keep the case that they began in
+    """
 
     def __init__(self, edge: str) -> None:
+        self.place: Callable[[int, str], tuple[str, bool]] | None = None
         self._edge = edge
         self._alarms: dict[tuple[str, str], Alarm] = {}
         # silenced alarms follow their condition without a word
         self._condition_holds: set[str] = set()
+        # machines that are off, whose alarms nobody is to hear
+        self._off: set[str] = set()
         self._begun: deque[int] = deque()
         self.is_flood = False
 
@@ -47,6 +54,11 @@ class AlarmList:
     def holding(self) -> tuple[str, ...]:
         """The ids of the alarms whose condition holds."""
         return tuple(sorted(self._condition_holds))
+
+    def holds(self, asset: str, rule: str) -> bool:
+        """Whether the condition of a rule holds."""
+        alarm = self._alarms.get((asset, rule))
+        return alarm is not None and alarm.alarm_id in self._condition_holds
 
     def begin(
         self,
@@ -60,12 +72,17 @@ class AlarmList:
         case_id: str | None = None,
         first_out: bool = False,
     ) -> Alarm | None:
-        """The condition of a rule has begun; None when nothing changes for an operator (shelved, out of service)."""
+        """The condition of a rule has begun; None when nothing changes for an operator (shelved, out of service, active)."""
         alarm = self._alarms.get((asset, rule))
         if alarm is None:
             alarm = dataclasses.replace(self._new(time, asset, rule, priority, text, evidence), first_out=first_out)
         self._condition_holds.add(alarm.alarm_id)
         about: dict[str, object] = {"text": text, "evidence": evidence, "case_id": case_id}
+        if case_id != alarm.case_id:
+            about["first_out"] = first_out
+        if alarm.state in ACTIVE:
+            # after a kill what watches the condition may be older than the alarm
+            return None
         if alarm.state is AlarmState.NORMAL and (asset, ALL_RULES) in self._alarms:
             # it is told as such, and active when the machine is back in service
             return self._put(alarm, AlarmEvent.REMOVE_FROM_SERVICE, time, **about)
@@ -80,13 +97,16 @@ class AlarmList:
         return self._put(alarm, AlarmEvent.ACTIVATE, time, **about)
 
     def suppress(self, time: int, asset: str) -> list[Alarm]:
-        """The machine is off: its active alarms are suppressed by design."""
+        """The machine is off: its active alarms are suppressed by design, and those that would be heard while it is off."""
+        self._off.add(asset)
         active = [alarm for alarm in self._alarms.values() if alarm.asset == asset and alarm.state in ACTIVE]
         changed = (self._put(each, AlarmEvent.SUPPRESS, time, suppressed_by=Suppression.MACHINE_OFF) for each in active)
         return [alarm for alarm in changed if alarm is not None]
 
     def unsuppress(self, time: int, asset: str | None, why: Suppression) -> list[Alarm]:
         """What suppressed the alarms of a machine, or of all, for this reason is over."""
+        if why is Suppression.MACHINE_OFF:
+            self._off = self._off - {asset} if asset is not None else set()
         due = [
             alarm
             for alarm in self._alarms.values()
@@ -101,6 +121,8 @@ class AlarmList:
         if alarm is None:
             return None
         self._condition_holds.discard(alarm.alarm_id)
+        if alarm.state is AlarmState.RETURNED_UNACKNOWLEDGED:
+            return None
         return self._put(alarm, AlarmEvent.RETURN, time)
 
     def expire(self, time: int) -> list[Alarm]:
@@ -136,10 +158,10 @@ class AlarmList:
                 if command.shelved_until is None or command.shelved_until <= command.time:
                     raise CommandRefused("shelving needs 'shelved_until', a time to come")
                 if alarm.state is AlarmState.SHELVED:
-                    return self._change(alarm, alarm.state, command.time, by=by, shelved_until=command.shelved_until)
-                return self._put(
-                    alarm, AlarmEvent.SHELVE, command.time, by=by, comment=comment, shelved_until=command.shelved_until
-                )
+                    until = command.shelved_until
+                    return self._change(alarm, alarm.state, command.time, by=by, comment=comment, shelved_until=until)
+                told: dict[str, object] = {"by": by, "comment": comment, "shelved_until": command.shelved_until}
+                return self._put(alarm, AlarmEvent.SHELVE, command.time, suppressed_by=None, **told)
             case AlarmVerb.UNSHELVE:
                 if alarm.state is not AlarmState.SHELVED:
                     return None
@@ -158,7 +180,9 @@ class AlarmList:
         asset, rule = (one.asset, one.rule) if one is not None else (command.asset, command.rule)
         if asset is None:
             raise CommandRefused("taking out of service needs 'alarm_id', or 'asset'")
-        by: dict[str, object] = {"by": command.by, "comment": command.comment, "shelved_until": None, "suppressed_by": None}
+        by: dict[str, object] = {"by": command.by, "shelved_until": None, "suppressed_by": None}
+        if command.comment:
+            by["comment"] = command.comment
         of_it = [alarm for alarm in self._alarms.values() if alarm.asset == asset and rule in (None, ALL_RULES, alarm.rule)]
         if verb is AlarmVerb.OUT_OF_SERVICE:
             stands = rule or ALL_RULES
@@ -168,32 +192,56 @@ class AlarmList:
                 due.append(self._new(command.time, asset, stands, Priority.LOW, text, Evidence()))
             changed = [self._put(each, AlarmEvent.REMOVE_FROM_SERVICE, command.time, **by) for each in due]
             return [alarm for alarm in changed if alarm is not None]
+        out = [alarm for alarm in of_it if alarm.state is AlarmState.OUT_OF_SERVICE]
+        if not out and (asset, ALL_RULES) in self._alarms:
+            raise CommandRefused(f"all alarms of '{asset}' are out of service; they come back together, without 'rule'")
         returned = []
-        for alarm in [each for each in of_it if each.state is AlarmState.OUT_OF_SERVICE]:
+        for alarm in out:
             holds = alarm.alarm_id in self._condition_holds
             if (normal := self._put(alarm, AlarmEvent.RETURN_TO_SERVICE, command.time, **by)) is not None:
                 returned.append(normal)
                 if holds:
                     self._condition_holds.add(alarm.alarm_id)
-                    begun = self._put(normal, AlarmEvent.ACTIVATE, command.time)
+                    begun = self._heard(normal, AlarmEvent.ACTIVATE, command.time)
                     returned += [begun] if begun is not None else []
         return returned
 
     def restore(self, alarms: Iterable[Alarm], holding: Iterable[str]) -> None:
+        """Go on with what was `open` and `holding`. Of a flood is known what it has left; what began in it counts anew."""
         self._alarms = {(alarm.asset, alarm.rule): alarm for alarm in alarms}
         self._condition_holds = set(holding)
+        reasons = {alarm.asset: alarm.suppressed_by for alarm in self._alarms.values() if alarm.suppressed_by is not None}
+        self._off = {asset for asset, why in reasons.items() if why is Suppression.MACHINE_OFF}
+        self._begun = deque(sorted(alarm.raised for alarm in self._alarms.values()))
+        self.is_flood = any(alarm.suppressed_by is Suppression.FLOOD for alarm in self._alarms.values())
 
     def _unshelve(self, alarm: Alarm, time: int, by: str | None, comment: str | None) -> Alarm | None:
         told: dict[str, object] = {"by": by, "comment": comment, "shelved_until": None}
         return self._audible(alarm, time, AlarmEvent.UNSHELVE_ACTIVE, AlarmEvent.UNSHELVE_NORMAL, **told)
 
     def _audible(self, alarm: Alarm, time: int, active: AlarmEvent, normal: AlarmEvent, **changes: object) -> Alarm | None:
-        holds = alarm.alarm_id in self._condition_holds
-        return self._put(alarm, active if holds else normal, time, suppressed_by=None, **changes)
+        if alarm.alarm_id in self._condition_holds:
+            return self._heard(alarm, active, time, **changes)
+        return self._put(alarm, normal, time, suppressed_by=None, **changes)
+
+    def _heard(self, alarm: Alarm, event: AlarmEvent, time: int, **changes: object) -> Alarm | None:
+        """An alarm whose condition holds is heard again by `event`, unless its machine is off."""
+        if alarm.asset in self._off:
+            changes["suppressed_by"] = Suppression.MACHINE_OFF
+            if alarm.state is AlarmState.SUPPRESSED:
+                return self._change(alarm, alarm.state, time, **changes)
+            return self._put(alarm, AlarmEvent.SUPPRESS, time, **changes)
+        if self.place is not None and alarm.case_id is not None:
+            # its case may have been closed while it was silent
+            case_id, is_new = self.place(time, alarm.asset)
+            if case_id != alarm.case_id:
+                has_first = any(each.case_id == case_id and each.first_out for each in self._alarms.values())
+                changes |= {"case_id": case_id, "first_out": is_new and not has_first}
+        return self._put(alarm, event, time, suppressed_by=None, **changes)
 
     def _look_for_flood(self, time: int) -> None:
-        while self._begun and self._begun[0] <= time - FLOOD_NS:
-            self._begun.popleft()
+        # what lies far ahead began before a source's clock was set back
+        self._begun = deque(begun for begun in self._begun if time - FLOOD_NS < begun <= time + FLOOD_NS)
         self.is_flood = len(self._begun) > FLOOD_BEGINS or (self.is_flood and len(self._begun) >= FLOOD_ENDS)
 
     def _new(self, time: int, asset: str, rule: str, priority: Priority, text: BilingualText, evidence: Evidence) -> Alarm:

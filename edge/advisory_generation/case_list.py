@@ -17,6 +17,8 @@ _NAMESPACE: Final = uuid.UUID("b1d0c1a4-5f0e-4bd5-9d3e-8a5d6f1c7e22")
 CLOSES_AFTER_NS: Final = 600 * 1_000_000_000
 # what only moves on is told so often at most [ns]
 REFRESH_NS: Final = 300 * 1_000_000_000
+# after a restart what was found before counts as so many instants
+REMEMBERED: Final = 60
 _LIMIT_ALARM: Final = "limit-alarm-"
 _RANKS: Final = tuple(Priority)
 
@@ -44,6 +46,9 @@ class CaseList:
         active = [alarm for alarm in alarms if alarm.state in ACTIVE]
         for asset, case in self._cases.items():
             self._active[asset] = {alarm.alarm_id for alarm in active if alarm.case_id == case.case_id}
+            if case.fault is not None:
+                self._votes[asset] = {case.fault.name: REMEMBERED * case.fault.probability}
+                self._instants[asset] = REMEMBERED
 
     def place(self, time: int, asset: str) -> tuple[str, bool]:
         """The case that an alarm that begins now belongs to, and whether it is its first."""
@@ -119,32 +124,43 @@ class CaseList:
         told_at, told = self._told.get(asset, (0, None))
         if told is not None and not _is_news(told, case) and time - told_at < REFRESH_NS:
             return None
-        if told is None or _is_news(told, case) or life != told.rul_h or case.advice is None:
-            advice = advise(time, fault, knowledge, life, facts)
-            case = self._cases[asset] = dataclasses.replace(case, advice=advice, text=self._text(case, advice.name))
+        advice = advise(time, fault, knowledge, life, facts)
+        before = case.advice
+        is_same = told is not None and _name(told.fault) == _name(fault)
+        if before is not None and assessment.rul_h is None and (is_same or life is not None):
+            # nothing new is known of how long it lasts: time goes by, and the latest moment stays
+            advice = dataclasses.replace(advice, until=before.until)
+        case = dataclasses.replace(case, advice=advice)
+        if fault is not None or (told is not None and told.fault is not None):
+            case = dataclasses.replace(case, text=advice.name)
+        self._cases[asset] = case
         self._told[asset] = time, case
         return case
 
     def has(self, asset: str) -> bool:
         return asset in self._cases
 
-    def _text(self, case: Case, name: BilingualText) -> BilingualText:
-        return name if case.fault is not None else case.text
+    def signals(self, asset: str) -> tuple[str, ...]:
+        """What the alarms of an asset's case rest on."""
+        return self._cases[asset].signals
 
     def _fault(
         self, asset: str, assessment: Assessment, probabilities: dict[str, float], before: FaultMode | None
     ) -> FaultMode | None:
-        """The fault mode with the largest mean probability over the anomalous instants of the case."""
-        if assessment.fault is None or (assessment.score or 0.0) < 1.0:
+        """The fault mode with the largest mean probability over the case's anomalous instants; None: no fault is likelier."""
+        if not probabilities or (assessment.score or 0.0) < 1.0:
             return before
         votes, n = self._votes.setdefault(asset, {}), self._instants.get(asset, 0) + 1
         self._instants[asset] = n
         for name, probability in probabilities.items():
             votes[name] = votes.get(name, 0.0) + probability
-        likeliest = max(votes, key=lambda name: votes[name], default=None)
-        if likeliest is None:
-            return assessment.fault
-        return FaultMode(name=likeliest, probability=round(votes[likeliest] / n, 3), by=assessment.fault.by)
+        likeliest = max(votes, key=lambda name: votes[name])
+        # a fault takes the lead only at an instant that names one
+        named = assessment.fault or before
+        # what the probabilities leave to 1 is that of no fault
+        if named is None or votes[likeliest] <= n - sum(votes.values()):
+            return None
+        return FaultMode(name=likeliest, probability=round(votes[likeliest] / n, 3), by=named.by)
 
     def _is_over(self, time: int, asset: str) -> bool:
         if self._active.get(asset):
@@ -155,5 +171,8 @@ class CaseList:
 
 def _is_news(told: Case, case: Case) -> bool:
     """Whether something has happened, and not only moved on."""
-    same_fault = (told.fault.name if told.fault else None) == (case.fault.name if case.fault else None)
-    return not same_fault or told.alarms != case.alarms or told.limit_reached != case.limit_reached
+    return _name(told.fault) != _name(case.fault) or told.alarms != case.alarms or told.limit_reached != case.limit_reached
+
+
+def _name(fault: FaultMode | None) -> str | None:
+    return fault.name if fault is not None else None

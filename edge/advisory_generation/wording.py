@@ -8,7 +8,18 @@ from edge.contracts.performance import SpecificEnergy
 from edge.contracts.plant import Asset
 
 # how a unit is written for people, where its UCUM code is not that
-_SHOWN_UNITS = {"Cel": "°C", "/min": "r/min", "m3/h": "m³/h", "m/s2": "m/s²", "[g]": "g", "kW.h": "kWh", "m3": "m³", "1": ""}
+_SHOWN_UNITS = {
+    "Cel": "°C",
+    "/min": "r/min",
+    "m3/h": "m³/h",
+    "m/s2": "m/s²",
+    "[g]": "g",
+    "kW.h": "kWh",
+    "m3": "m³",
+    "N.m": "Nm",
+    "um": "µm",
+    "1": "",
+}
 N_NAMED_SIGNALS = 3
 # a signal is named when its share is at least this part of the largest
 NAMED_SHARE = 0.25

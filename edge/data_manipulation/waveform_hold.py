@@ -52,14 +52,14 @@ class WaveformHold:
             row = self._rows[block.signal]
             if taken > time:
                 later.append((taken, block))
-            elif taken >= self._taken[row]:
+            elif taken > self._taken[row]:
                 self._points[row], self._taken[row] = block.points, taken
                 came.append(row)
                 self._settle(Fate.USED, block)
             else:
-                self._settle(Fate.LATE, block)
+                self._settle(Fate.DUPLICATE if taken == self._taken[row] else Fate.LATE, block)
         self._waiting = later
-        return came
+        return list(dict.fromkeys(came))
 
     def rate_hz(self, row: int) -> float:
         return float(self._rates_hz[row])

@@ -40,7 +40,7 @@ class VibrationTrend:
     def __init__(self, settings: Sequence[Asset], period_s: float) -> None:
         shape = len(settings), len(SPECTRAL)
         self._bearings = [asset.nameplate.bearing if asset.nameplate else None for asset in settings]
-        self._usual, self._square, self._count = np.zeros(shape), np.zeros(shape), np.zeros(len(settings))
+        self._usual, self._square, self._counts = np.zeros((3, *shape))
         self._newest = np.zeros(shape)
         self._weight = -math.expm1(-period_s / TAU_S)
         self._smooth = np.zeros(shape)
@@ -49,16 +49,17 @@ class VibrationTrend:
         """A new block (n_points,) of one asset. healthy: whether it may teach what is usual."""
         feature = self._features(asset, points[None], rate_hz, shaft_hz)
         known = np.isfinite(feature)
-        if self._count[asset] >= LEAST_BLOCKS:
-            variance = np.maximum(self._square[asset] - self._usual[asset] ** 2, 0.0)
-            deviation = (feature - self._usual[asset]) / np.maximum(np.sqrt(variance), LEAST_SPREAD)
-            self._newest[asset] = np.where(known, np.clip(deviation / 3.0, -MOST, MOST), 0.0)
-        if healthy or self._count[asset] < LEAST_BLOCKS:
-            self._count[asset] += 1
-            weight = 1.0 / min(self._count[asset], MEMORY)
-            value = np.where(known, feature, self._usual[asset])
-            self._usual[asset] += weight * (value - self._usual[asset])
-            self._square[asset] += weight * (value**2 - self._square[asset])
+        usual, square, counts = self._usual[asset], self._square[asset], self._counts[asset]
+        variance = np.maximum(square - usual**2, 0.0)
+        deviation = (feature - usual) / np.maximum(np.sqrt(variance), LEAST_SPREAD)
+        told = known & (counts >= LEAST_BLOCKS)
+        self._newest[asset] = np.where(told, np.clip(deviation / 3.0, -MOST, MOST), 0.0)
+        if healthy:
+            counts += known
+            weight = known / np.clip(counts, 1.0, MEMORY)
+            value = np.where(known, feature, usual)
+            usual += weight * (value - usual)
+            square += weight * (value**2 - square)
 
     def advance(self) -> Floats:
         """One instant on; what it is now. In thirds of a spread, as a signal's deviation is in bands of 99 %."""
@@ -83,7 +84,7 @@ class VibrationTrend:
         return {
             "usual": self._usual,
             "square": self._square,
-            "count": self._count,
+            "counts": self._counts,
             "newest": self._newest,
             "smooth": self._smooth,
         }
@@ -105,13 +106,13 @@ class VibrationZones:
         self._velocity = np.full(len(settings), math.nan)
 
     def update(self, value: Floats, running: NDArray[np.bool_]) -> list[Zone | None]:
-        """value: (n_assets, n_signals) of this instant; running: (n_assets,)"""
+        """value: (n_assets, n_signals) of this instant; running: (n_assets,). None: not measured now, or standing."""
         now = np.where(self._column >= 0, value[np.arange(len(value)), np.maximum(self._column, 0)], math.nan)
         taken = np.isfinite(now) & running
         before = np.where(np.isnan(self._velocity), now, self._velocity)
         self._velocity = np.where(taken, before + self._weight * (now - before), self._velocity)
         number = (self._velocity[:, None] > self._boundaries).sum(axis=1)
-        told = np.isfinite(self._velocity) & np.isfinite(self._boundaries[:, 0]) & running
+        told = np.isfinite(now) & np.isfinite(self._velocity) & np.isfinite(self._boundaries[:, 0]) & running
         return [tuple(Zone)[n] if known else None for n, known in zip(number.tolist(), told.tolist(), strict=True)]
 
     def state(self) -> dict[str, NDArray[np.generic]]:

@@ -1,5 +1,6 @@
 """What each machine of a group does with its time, what it takes and what it makes: one `Performance` each minute."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -14,9 +15,11 @@ from edge.contracts.sample_batch import TextTable
 from edge.production_assessment.specific_energy import EnergyLots, specific_energy
 
 PERIOD_S: Final = 60.0
+PERIOD_NS: Final = 60_000_000_000
 # a counter's step over a longer silence belongs to no lot [s]
 LONGEST_STEP_S: Final = 120.0
-S_PER_H: Final = 3600.0
+# of the units of flows the time that they are of [s]
+FLOW_S: Final[Mapping[str, float]] = {"/h": 3600.0, "/min": 60.0, "/s": 1.0}
 # what plants call what a machine does, where the plant file does not say
 USUAL_NAMES: Final[Mapping[str, Operation]] = {
     "running": Operation.RUNNING,
@@ -61,9 +64,17 @@ class _Machine:
         product = self.production.product
         return product is not None and not self.settings.signals[product].counter
 
+    @property
+    def flow_time(self) -> str:
+        """The end of a flow's unit that tells its time, by the hour where it has none."""
+        return next((end for end in FLOW_S if self.unit("product").endswith(end)), "/h")
+
 
 class ProductionTrend:
-    """The machines of one group. Instants come by `advance`; a `Performance` of each is given at whole minutes."""
+    """The machines of one group. Instants come by `advance`; a `Performance` of each is given of whole minutes.
+
+    An instant stands for the period before it. The minute in which something is heard first is told as far as it was heard.
+    """
 
     def __init__(
         self,
@@ -91,11 +102,13 @@ class ProductionTrend:
         n = len(assets)
         self._operation_s = np.zeros((n, len(Operation)))
         self._withheld_s = np.zeros((n, len(Reason)))
-        self._counted = np.zeros((n, 2))
+        # energy and product of the minute, NaN until something counts them
+        self._counted = np.full((n, 2), np.nan)
         self._before = np.full((n, 2), np.nan)
         self._before_time = np.zeros(n, np.int64)
-        self._spoken = np.zeros(n, np.int64)
-        self._heard = np.zeros(n, np.bool_)
+        # the end of the minute that is counted [ns UTC], 0: none; and what was heard last in it
+        self._minute = np.zeros(n, np.int64)
+        self._last: list[tuple[Operation, str | None]] = [(Operation.UNKNOWN, None)] * n
 
     def advance(
         self,
@@ -108,20 +121,24 @@ class ProductionTrend:
     ) -> list[Performance]:
         """One instant [ns UTC] of all assets: (n_assets, n_signals) and (n_assets,); reason: -1 where there is a score."""
         operations, recipes = self._operations(value, running)
+        minute = -(-time // PERIOD_NS) * PERIOD_NS
+        # what was begun before a silence, or where instants do not fall on whole minutes
+        told = self._tell(np.flatnonzero((self._minute != 0) & (self._minute != minute)))
         rows = np.flatnonzero(~silent)
-        self._heard[rows] = True
+        self._minute[rows] = minute
         self._operation_s[rows, [tuple(Operation).index(operations[row]) for row in rows]] += self._period_s
         withheld = rows[reason[rows] >= 0]
         self._withheld_s[withheld, reason[withheld]] += self._period_s
+        for row in rows.tolist():
+            self._last[row] = operations[row], recipes[row]
         for row, machine in self._machines.items():
             self._count(time, machine, value, recipes[row], healthy=not anomalous[row])
-        block = time // round(PERIOD_S * 1e9)
-        due = np.flatnonzero((self._spoken != block) & self._heard)
-        told = [self._performance(time, int(row), operations[row], recipes[row]) for row in due if self._spoken[row] != 0]
-        self._spoken[due] = block
-        for array in (self._operation_s, self._withheld_s, self._counted):
-            array[due] = 0.0
-        self._heard[due] = False
+        return told + (self._tell(np.flatnonzero(self._minute == minute)) if time == minute else [])
+
+    def _tell(self, rows: NDArray[np.int64]) -> list[Performance]:
+        """Of these assets the minutes that are over."""
+        told = [self._performance(int(self._minute[row]), row, *self._last[row]) for row in rows.tolist()]
+        self._operation_s[rows], self._withheld_s[rows], self._counted[rows], self._minute[rows] = 0.0, 0.0, np.nan, 0
         return told
 
     @property
@@ -138,8 +155,8 @@ class ProductionTrend:
         return self._machines[row].newest if row in self._machines else None
 
     def rewind(self) -> None:
+        self._tell(np.flatnonzero(self._minute))
         self._before[:] = np.nan
-        self._spoken[:] = 0
         for machine in self._machines.values():
             machine.lots.began = None
 
@@ -160,27 +177,27 @@ class ProductionTrend:
 
     def _count(self, time: int, machine: _Machine, value: NDArray[np.float64], recipe: str | None, *, healthy: bool) -> None:
         row = machine.row
-        if "energy" not in machine.columns or "product" not in machine.columns:
-            return
-        now = value[row, [machine.columns["energy"], machine.columns["product"]]]
+        columns = [machine.columns.get(role) for role in ("energy", "product")]
+        now = np.array([math.nan if column is None else value[row, column] for column in columns])
         passed_s = (time - int(self._before_time[row])) / 1e9
-        steps: list[float | None] = [None, None]
-        if 0 < passed_s <= LONGEST_STEP_S and np.isfinite(now).all() and np.isfinite(self._before[row]).all():
-            steps = (now - self._before[row]).tolist()
+        steps = np.full(2, np.nan)
+        if 0 < passed_s <= LONGEST_STEP_S:
+            steps = now - self._before[row]
             if machine.is_flow:
-                # a flow by the hour
-                steps[1] = float(now[1]) * passed_s / S_PER_H
+                steps[1] = now[1] * passed_s / FLOW_S[machine.flow_time]
         self._before[row], self._before_time[row] = now, time
-        energy, amount = steps
-        if energy is not None and amount is not None and energy >= 0 and amount >= 0:
-            self._counted[row] += (energy, amount)
+        counts = steps >= 0
+        self._counted[row, counts] = np.nan_to_num(self._counted[row, counts]) + steps[counts]
+        energy, amount = (float(step) if counted else None for step, counted in zip(steps, counts, strict=True))
+        if None in columns:
+            return
         if (lot := machine.lots.step(time, recipe, energy, amount, healthy=healthy)) is not None:
             product = machine.production.product or ""
             machine.newest = specific_energy(lot, recipe, machine.unit("energy"), product, self._product_unit(machine))
 
     def _product_unit(self, machine: _Machine) -> str:
         unit = machine.unit("product")
-        return unit.removesuffix("/h") if machine.is_flow else unit
+        return unit.removesuffix(machine.flow_time) if machine.is_flow else unit
 
     def _performance(self, time: int, row: int, operation: Operation, recipe: str | None) -> Performance:
         seconds = dict(zip(Operation, self._operation_s[row].tolist(), strict=True))
@@ -196,14 +213,15 @@ class ProductionTrend:
             utilisation=seconds[Operation.RUNNING] / known_s if known_s else None,
         )
         machine = self._machines.get(row)
-        if machine is None or "energy" not in machine.columns or "product" not in machine.columns:
+        if machine is None:
             return told
+        energy, amount = (float(each) if each >= 0 else None for each in self._counted[row])
         return replace(
             told,
-            energy=float(self._counted[row, 0]),
-            energy_unit=machine.unit("energy"),
-            amount=float(self._counted[row, 1]),
-            product_unit=self._product_unit(machine),
+            energy=energy,
+            energy_unit=machine.unit("energy") if energy is not None else None,
+            amount=amount,
+            product_unit=self._product_unit(machine) if amount is not None else None,
             specific=machine.newest,
         )
 

@@ -51,6 +51,7 @@ class EnergyLots:
     energy: float = 0.0
     amount: float = 0.0
     above: int = 0
+    healthy: bool = True
 
     def step(
         self, time: int, recipe: str | None, energy: float | None, amount: float | None, *, healthy: bool
@@ -58,7 +59,7 @@ class EnergyLots:
         """One instant: what it took and made since the last, None where that is unknown.
 
         A complete lot: when it began, its energy, its amount, the expected energy for a unit, and whether it is anomalous.
-        healthy: whether the machine was free of anomalies, so that its lots may teach
+        healthy: whether the machine was free of anomalies; only lots that were so all along teach
         """
         if energy is None or amount is None or energy < 0 or amount < 0 or (self.began is not None and recipe != self.recipe):
             self.began = None
@@ -66,21 +67,25 @@ class EnergyLots:
                 return None
         if self.began is None:
             if not self.stepwise or amount > 0:
-                self.began, self.recipe, self.energy, self.amount = time, recipe, 0.0, 0.0
+                self.began, self.recipe, self.energy, self.amount, self.healthy = time, recipe, 0.0, 0.0, True
             return None
+        self.healthy &= healthy
         self.energy += energy
         self.amount += amount
         if (time - self.began) / 1e9 < LOT_S or (self.stepwise and amount == 0):
             return None
         began, used, made = self.began, self.energy, self.amount
+        teaches, self.healthy = self.healthy, True
         self.began, self.energy, self.amount = time, 0.0, 0.0
-        return (began, used, made, *self._judge(used / made, healthy=healthy)) if made > 0 and used > 0 else None
+        return (began, used, made, *self._judge(used / made, healthy=teaches)) if made > 0 and used > 0 else None
 
     def _judge(self, value: float, *, healthy: bool) -> tuple[float | None, bool]:
         usual = self.usual.setdefault(self.recipe or "", _Usual())
         expected = math.exp(usual.mean) if usual.lots >= LEAST_LOTS else None
         if expected is None:
-            usual.learn(math.log(value))
+            if healthy:
+                usual.learn(math.log(value))
+            self.above = 0
             return None, False
         spread = max(math.sqrt(max(usual.variance, 0.0)), LEAST_SPREAD)
         excessive = math.log(value) - usual.mean > SIGNIFICANT * spread and value > LEAST_EXCESS * expected
