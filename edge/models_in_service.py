@@ -107,7 +107,7 @@ class ModelsInService:
         if self._trial is None or self._trial.done() or self._tried is None:
             return
         self._trial.cancel()
-        _, command = self._tried
+        (_, command), self._tried = self._tried, None
         reason = "the edge was stopped before the trial was over; send it again"
         self._step(ModelStep.REFUSED, command.name, by=command.by, sha256=command.sha256 or None, reason=reason)
 

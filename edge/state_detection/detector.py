@@ -19,6 +19,8 @@ from edge.state_detection.watch import Watch
 REASONS: Final = tuple(Reason)
 SCORED: Final = -1
 KNOWN_LIMIT: Final = 0.5
+# what is larger than this, in whatever unit, was not measured: the largest float, where a controller has nothing to say
+PLAUSIBLE: Final = 1e15
 # outputs that have to be numbers where there is a score, and the least that they may be
 _NUMBERS: Final = {"score": 0.0, "known": -np.inf, "fault_probability": -np.inf, "contribution": -np.inf}
 
@@ -128,7 +130,8 @@ class Detector:
             inputs["context"] = codes = self._codes(seen)
             reason[(reason == SCORED) & (codes < 0).any(axis=1)] = REASONS.index(Reason.UNKNOWN_RECIPE)
         inputs |= {f"{WAVEFORM_PREFIX}{name}": block.points for name, block in blocks.items()}
-        outputs = self._run(inputs, reason)
+        odd = (np.abs(window) > PLAUSIBLE).any(axis=(1, 2))
+        outputs = self._run(inputs, reason, {Reason.BAD_QUALITY: odd, Reason.LOW_COVERAGE: coverage < 1.0})
         score = outputs.pop("score").copy()
         if "known" in outputs:
             unknown = (reason == SCORED) & (outputs["known"] < KNOWN_LIMIT)
@@ -166,8 +169,13 @@ class Detector:
                 numbers = [self._codes_of[context].get(text, -1) for text in table.texts]
                 self._lookup[asset, context, : len(numbers)] = numbers
 
-    def _run(self, inputs: dict[str, Floats], reason: NDArray[np.int8]) -> dict[str, Floats]:
-        """Score all rows, withheld ones included: a row's place in the batch stays the same."""
+    def _run(
+        self, inputs: dict[str, Floats], reason: NDArray[np.int8], excuses: Mapping[Reason, NDArray[np.bool_]]
+    ) -> dict[str, Floats]:
+        """Score all rows, withheld ones included: a row's place in the batch stays the same.
+
+        excuses: (n_assets,) rows that a model need not give a score for, and the reason why it does not
+        """
         if self.watch and self.watch.verdict is not None:
             # nobody waits for it any more
             return self._nothing(reason)
@@ -180,6 +188,8 @@ class Detector:
             if self.watch:
                 self.watch.failed(self.problem)
             return self._nothing(reason)
+        for why, rows in excuses.items():
+            reason[(reason == SCORED) & rows & ~np.isfinite(outputs["score"])] = REASONS.index(why)
         scored, self.problem = reason == SCORED, None
         for name, least in _NUMBERS.items():
             if name in outputs:
