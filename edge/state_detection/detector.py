@@ -130,8 +130,8 @@ class Detector:
             inputs["context"] = codes = self._codes(seen)
             reason[(reason == SCORED) & (codes < 0).any(axis=1)] = REASONS.index(Reason.UNKNOWN_RECIPE)
         inputs |= {f"{WAVEFORM_PREFIX}{name}": block.points for name, block in blocks.items()}
-        odd = (np.abs(window) > PLAUSIBLE).any(axis=(1, 2))
-        outputs = self._run(inputs, reason, {Reason.BAD_QUALITY: odd, Reason.LOW_COVERAGE: coverage < 1.0})
+        odd = np.asarray((np.abs(window) > PLAUSIBLE).any(axis=(1, 2)))
+        outputs = self._run(inputs, reason, {Reason.BAD_QUALITY: odd, Reason.LOW_COVERAGE: np.asarray(coverage < 1.0)})
         score = outputs.pop("score").copy()
         if "known" in outputs:
             unknown = (reason == SCORED) & (outputs["known"] < KNOWN_LIMIT)
