@@ -88,11 +88,20 @@ class GroupPipeline:
 
     def serve(self, model: OnnxModel | None, shadow: OnnxModel | None) -> None:
         """From the next instant on `model` scores, and `shadow` beside it. What the windows hold stays."""
-        n_samples = max((each.spec.n_samples for each in (model, shadow) if each is not None), default=self._unscored_samples)
+        # without any the window stays as it is: the next one finds it full
+        n_samples = max((each.spec.n_samples for each in (model, shadow) if each is not None), default=self.window.n_samples)
         if n_samples != self.window.n_samples:
             self.window = self.window.resized(n_samples)
         if model is not (self.detector.model if self.detector else None):
-            self.detector = self._detector(model)
+            if self.shadow is not None and self.shadow.detector.model is model:
+                # it goes on with what it has found so far
+                self.detector = self.shadow.detector
+            else:
+                self.detector = self._detector(model)
+            # a shadow has no say in this either
+            self.grid.silent_after((model.spec.n_samples if model else self._unscored_samples) * self.group.period_ns)
+            if self.shadow is not None:
+                self.shadow.begin_anew()
         if shadow is None:
             self.shadow = None
         elif self.shadow is None or self.shadow.detector.model is not shadow:

@@ -212,9 +212,9 @@ class Pipeline:
 
     @property
     def problems(self) -> dict[str, str]:
-        """By model, why it gives no scores at present."""
+        """By the name that the plant file gives it, why a model gives no scores at present."""
         return {
-            group.detector.model.spec.name: group.detector.problem
+            group.group.model or "": group.detector.problem
             for group in self._groups
             if group.detector is not None and group.detector.problem is not None
         }

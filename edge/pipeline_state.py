@@ -125,8 +125,8 @@ def carried_over(
 
 
 def _is_same(old: Layout, old_row: int, new: Layout, row: int) -> bool:
-    # with another model an asset begins anew, as it may be of other signals; one that is replaced while the edge runs does not
-    return old.model == new.model and old.n_samples == new.n_samples and old.settings[old_row] == new.settings[row]
+    # another model goes on as one does that is put in service while the edge runs; without one nothing was watched
+    return bool(old.model) == bool(new.model) and old.settings[old_row] == new.settings[row]
 
 
 def _carry(
@@ -137,6 +137,12 @@ def _carry(
     for axis, before, after in (("signals", old.signals, new.signals), ("rules", old.rules, new.rules)):
         common = [name for name in before if name in after]
         places[axis] = [before.index(name) for name in common], [after.index(name) for name in common]
+    # the newest stand last
+    n_samples = min(old.n_samples, new.n_samples)
+    places["samples"] = (
+        list(range(old.n_samples - n_samples, old.n_samples)),
+        list(range(new.n_samples - n_samples, new.n_samples)),
+    )
     for name, key in target.items():
         if name == LAYOUT or name.removeprefix("grid/") in _PENDING:
             continue
@@ -159,6 +165,8 @@ def _carry(
         take = [places[axis][0] if axis in places else every for axis, every in zip(axes, everywhere, strict=True)]
         put = [places[axis][1] if axis in places else every for axis, every in zip(axes, everywhere, strict=True)]
         result[np.ix_(*put)] = source[np.ix_(*take)]
+        if name == "window/filled" and new.n_samples > old.n_samples:
+            result = np.minimum(result, old.n_samples)
         made[key] = result.reshape(made[key].shape)
     _carry_pending(part, old, made, target, new, rows)
 

@@ -106,6 +106,7 @@ class EdgeService:
         path = self._home / "edge" / "journal.sqlite"
         with Journal(path, edge=self._plant.edge.id, topics=self._plant.topics) as journal:
             self._journal = journal
+            self._models.catch_up()
             self._restore()
             name, _ = self._plant.results_source
             self._publisher = Publisher(
@@ -260,6 +261,8 @@ class EdgeService:
                 self._publisher.publish_spectrum(spectrum)
             for output in self._outputs.values():
                 output.show(results.assessments, results.alarms)
+        # what models have to tell does not wait for samples
+        self._write()
 
     def _keep_journal(self) -> None:
         """What a journal needs now and then."""

@@ -46,7 +46,7 @@ class ModelCommand:
     """What an operator does with the models of one name; the verb stands in the topic.
 
     url:       where `model` fetches the file: http, https, or file below the edge's `KULLAGER_HOME/edge/incoming`
-    sha256:    of the file, in hexadecimal; of `promote`, where given, only this shadow is meant
+    sha256:    of the file, in hexadecimal; where given, `promote` means only this shadow, `rollback` only this one in service
     signature: Ed25519 over the file's bytes, in base64
     """
 

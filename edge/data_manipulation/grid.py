@@ -48,7 +48,7 @@ class Grid:
 
     def __init__(self, group: Group, account: SampleAccount, silence_ns: int) -> None:
         self.group, self._account = group, account
-        self._silence_ns = max(silence_ns, int(group.stale_ns.max())) + group.period_ns
+        self.silent_after(silence_ns)
         # position of each plant signal in the flattened (n_assets, n_signals) arrays
         self._slot = np.full(len(account.received), -1, np.int64)
         there = group.signal >= 0
@@ -62,6 +62,10 @@ class Grid:
         self._pending: list[SampleBatch] = []
         self._next: int | None = None
         self._skipped = 0
+
+    def silent_after(self, silence_ns: int) -> None:
+        """An asset that brings nothing for so long counts as silent, though never before its signals are stale."""
+        self._silence_ns = max(silence_ns, int(self.group.stale_ns.max())) + self.group.period_ns
 
     def feed(self, batch: SampleBatch) -> None:
         """Take samples of any signals of the plant; those of other groups are passed over."""

@@ -32,8 +32,8 @@ class _Watch(threading.Thread):
 
     def add(self, due: float, options: Any) -> None:
         with self._changed:
-            # a run that begins later is due later: the thread need not wake for it
-            wakes = not self._due
+            # the thread need not wake for one that is due later than another
+            wakes = due < min((other for other, _ in self._due.values()), default=NEVER)
             self._due[id(options)] = due, options
             if wakes:
                 self._changed.notify()

@@ -19,6 +19,10 @@ from edge.state_detection.watch import Watch
 REASONS: Final = tuple(Reason)
 SCORED: Final = -1
 KNOWN_LIMIT: Final = 0.5
+# what is larger than this, in whatever unit, was not measured: the largest float, where a controller has nothing to say
+PLAUSIBLE: Final = 1e15
+# outputs that have to be numbers where there is a score, and the least that they may be
+_NUMBERS: Final = {"score": 0.0, "known": -np.inf, "fault_probability": -np.inf, "contribution": -np.inf}
 
 Floats = NDArray[np.float32]
 
@@ -95,7 +99,9 @@ class Detector:
         self._codes_of = [{text: code for code, text in enumerate(context.codes)} for context in spec.context]
         self._tables = [[table[context.name] for context in spec.context] for table in texts]
         # (n_assets, n_contexts, n_texts) the model's number of each text of the tables, -1 where it was not trained on it
-        self._lookup = np.full((n_assets, len(spec.context), 0), -1, np.int64)
+        self._lookup = np.full((n_assets, len(spec.context), 1), -1, np.int64)
+        # (n_assets, n_contexts) how many texts of each table it has
+        self._looked_up = np.zeros((n_assets, len(spec.context)), np.int64)
         # what has to be there now, for a score
         self._needed = np.concatenate([self._columns, self._context])
         self._streak = np.zeros(n_assets, np.int64)
@@ -124,7 +130,8 @@ class Detector:
             inputs["context"] = codes = self._codes(seen)
             reason[(reason == SCORED) & (codes < 0).any(axis=1)] = REASONS.index(Reason.UNKNOWN_RECIPE)
         inputs |= {f"{WAVEFORM_PREFIX}{name}": block.points for name, block in blocks.items()}
-        outputs = self._run(inputs, reason)
+        odd = np.asarray((np.abs(window) > PLAUSIBLE).any(axis=(1, 2)))
+        outputs = self._run(inputs, reason, {Reason.BAD_QUALITY: odd, Reason.LOW_COVERAGE: np.asarray(coverage < 1.0)})
         score = outputs.pop("score").copy()
         if "known" in outputs:
             unknown = (reason == SCORED) & (outputs["known"] < KNOWN_LIMIT)
@@ -148,36 +155,68 @@ class Detector:
     def _codes(self, seen: Observation) -> Floats:
         """(n_assets, n_contexts) the model's own numbers of the newest texts, -1 for those that it was not trained on."""
         newest = np.nan_to_num(seen.value[:, self._context], nan=-1.0).astype(np.int64)
-        if newest.size and newest.max() >= self._lookup.shape[2]:
+        if (newest >= self._looked_up).any():
             self._learn_texts()
         found = np.take_along_axis(self._lookup, np.maximum(newest, 0)[:, :, None], axis=2)[:, :, 0]
         return np.where(newest >= 0, found, -1).astype(np.float32)
 
     def _learn_texts(self) -> None:
-        longest = max(len(table.texts) for tables in self._tables for table in tables)
+        self._looked_up[:] = [[len(table.texts) for table in tables] for tables in self._tables]
+        longest = int(self._looked_up.max())
         self._lookup = np.full((*self._lookup.shape[:2], longest), -1, np.int64)
         for asset, tables in enumerate(self._tables):
             for context, table in enumerate(tables):
                 numbers = [self._codes_of[context].get(text, -1) for text in table.texts]
                 self._lookup[asset, context, : len(numbers)] = numbers
 
-    def _run(self, inputs: dict[str, Floats], reason: NDArray[np.int8]) -> dict[str, Floats]:
-        """Score all rows, withheld ones included: a row's place in the batch stays the same."""
+    def _run(
+        self, inputs: dict[str, Floats], reason: NDArray[np.int8], excuses: Mapping[Reason, NDArray[np.bool_]]
+    ) -> dict[str, Floats]:
+        """Score all rows, withheld ones included: a row's place in the batch stays the same.
+
+        excuses: (n_assets,) rows that a model need not give a score for, and the reason why it does not
+        """
+        if self.watch and self.watch.verdict is not None:
+            # nobody waits for it any more
+            return self._nothing(reason)
         begun = self.watch.clock() if self.watch else 0.0
         try:
             outputs = self.model.score(inputs, self.watch.deadline_s if self.watch else None)
+            self._check_shapes(outputs, len(reason))
         except ModelError as error:
             self.problem = str(error)
             if self.watch:
                 self.watch.failed(self.problem)
-            reason[:] = REASONS.index(Reason.NO_MODEL)
-            return {"score": np.full(len(reason), np.nan, np.float32)}
-        nonsense = (reason == SCORED) & ~(np.isfinite(outputs["score"]) & (outputs["score"] >= 0))
-        self.problem = f"{self.model.path}: gave a score that is no number ≥ 0" if nonsense.any() else None
-        reason[nonsense] = REASONS.index(Reason.NO_MODEL)
+            return self._nothing(reason)
+        for why, rows in excuses.items():
+            reason[(reason == SCORED) & rows & ~np.isfinite(outputs["score"])] = REASONS.index(why)
+        scored, self.problem = reason == SCORED, None
+        for name, least in _NUMBERS.items():
+            if name in outputs:
+                good = np.isfinite(outputs[name]) & (outputs[name] >= least)
+                nonsense = scored & ~good.reshape(len(reason), -1).all(axis=1)
+                reason[nonsense] = REASONS.index(Reason.NO_MODEL)
+                if nonsense.any() and self.problem is None:
+                    self.problem = f"{self.model.path}: gave a {name} that is no number ≥ 0"
         if self.watch:
-            self.watch.ran(self.watch.clock() - begun, self.problem)
+            self.watch.ran(self.watch.clock() - begun, self.problem, scored=bool(scored.any()))
         return outputs
+
+    def _nothing(self, reason: NDArray[np.int8]) -> dict[str, Floats]:
+        reason[:] = REASONS.index(Reason.NO_MODEL)
+        return {"score": np.full(len(reason), np.nan, np.float32)}
+
+    def _check_shapes(self, outputs: Mapping[str, Floats], n_assets: int) -> None:
+        """Raise `ModelError` where outputs are not of these assets: what the file says of their shapes need not hold."""
+        spec = self.model.spec
+        least = {"contribution": len(spec.signals), "expected": len(spec.signals)}
+        exact = {"fault_probability": len(spec.faults), "rul_h": 3}
+        for name, values in outputs.items():
+            width = values.shape[1] if values.ndim == 2 else 0
+            if len(values) != n_assets or width < least.get(name, 0) or width != exact.get(name, width):
+                raise ModelError(
+                    f"{self.model.path}: gave the output '{name}' in the shape {values.shape} for {n_assets} assets"
+                )
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         return {"streak": self._streak}

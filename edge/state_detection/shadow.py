@@ -42,5 +42,9 @@ class Shadow:
         self.detector = detector
         self.comparison = Comparison()
 
+    def begin_anew(self) -> None:
+        """It is compared with another one from now on."""
+        self.comparison = Comparison()
+
     def compare(self, seen: Observation, champion: Detection) -> None:
         self.comparison.add(champion, self.detector.detect(seen))
