@@ -35,7 +35,7 @@ def result(seq: int, time: int, alarm: str | None = None, state: str = "normal")
         asset="pump-101",
         time=time,
         state=state,
-        alarm_id=alarm,
+        subject=alarm,
         payload=b'{"seq":%d}' % seq,
     )
 
