@@ -128,7 +128,9 @@ def get_performance(
         raise Problem(422, f"query.from: {format_time(since)} should be a time before query.to, {format_time(until)}")
     if until - since > MOST_NS:
         raise Problem(422, f"query.from: {format_time(since)} should be at most 400 days before query.to")
-    messages = services.store.alarm_changes(max(since - BEFORE_NS, -LARGEST), until, MOST_CHANGES)
+    messages = services.store.alarm_changes(max(since - BEFORE_NS, -LARGEST), until, MOST_CHANGES + 1)
+    if len(messages) > MOST_CHANGES:
+        raise Problem(422, f"query.from: alarms changed more than {MOST_CHANGES} times since then; ask for a shorter time")
     told = alarm_performance((decode(Alarm, message, "the database") for message in messages), since, until)
     named = {"chattering": told.chattering, "frequent": told.frequent}
     body = asdict(told) | {name: [asdict(each) for each in counts] for name, counts in named.items()}

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.alarm_performance import AlarmPerformance, NamedCount, alarm_performance
+from api.routes import alarms
 from edge.contracts.alarm import Alarm, AlarmState, BilingualText, Priority
 from tests.api.running_api import RunningApi
 from tests.api.scripted_edge import SECOND, START, ScriptedEdge, alarm, assessment
@@ -208,6 +209,18 @@ async def test_the_route_tells_of_the_last_week(api: RunningApi, scripted_edge: 
     assert (before["acceptable"], before["standing"]) == (1.0, 1)
     later = await api.get("/alarms/performance", **{"from": "2026-11-23T10:05:00Z"})
     assert (later["periods"], later["alarms"]) == (1, 12)
+
+
+async def test_more_changes_than_are_looked_at_give_no_wrong_figures(
+    api: RunningApi, scripted_edge: ScriptedEdge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted_edge.publish(*(alarm("pump-101", f"alarm-{number}", number) for number in range(4)))
+    await api.until_contiguous(4)
+    monkeypatch.setattr(alarms, "MOST_CHANGES", 4)
+    assert (await api.get("/alarms/performance"))["alarms"] == 4
+    monkeypatch.setattr(alarms, "MOST_CHANGES", 3)
+    answer = await api.client.get("/api/v1/alarms/performance")
+    assert (answer.status_code, "shorter time" in answer.json()["detail"]) == (422, True)
 
 
 async def test_without_any_alarm_all_is_quiet(api: RunningApi) -> None:

@@ -1,11 +1,13 @@
 """Cases, and the other kinds of results beside assessments and alarms: they live in the journal as those do."""
 
+import signal
+
 import orjson
 import pytest
 
 from edge.contracts.alarm import AlarmState
 from edge.contracts.case import CaseState
-from tests.api.running_api import RunningApi, take, until
+from tests.api.running_api import ApiProcess, RunningApi, take, until
 from tests.api.scripted_edge import ScriptedEdge, alarm, assessment, audit, case, performance
 
 
@@ -136,3 +138,24 @@ async def test_every_kind_is_asked_for_again_streamed_and_there_after_a_restart(
     assert await everything(api) == {**expected, "audit": [4, 7]}
     assert [item["seq"] for item in (await api.get("/cases"))["items"]] == [8]
     assert status["losses"] == []
+
+
+async def test_killing_the_api_loses_and_doubles_nothing_of_any_kind(
+    api_process: ApiProcess, scripted_edge: ScriptedEdge, of_each_kind: list[int]
+) -> None:
+    for number in of_each_kind[1::2]:
+        scripted_edge.send(*scripted_edge.entries[number])
+    assert await api_process.end(signal.SIGKILL) != 0
+    await api_process.start()
+    for number in of_each_kind[::2]:
+        scripted_edge.send(*scripted_edge.entries[number])
+    scripted_edge.publish_status()
+    status = await api_process.until_contiguous(of_each_kind[-1])
+    assert await everything(api_process) == {
+        "assessments": [1],
+        "alarms": [6],
+        "case": [2, 5],
+        "performance": [3],
+        "audit": [4],
+    }
+    assert (status["losses"], status["ingest"]["rejected"]) == ([], {})

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import commands
-from api.transfers import END, Transfers
+from api import commands, transfers
+from api.transfers import END, TransferFailed, Transfers
 from edge.contracts.command import EvidenceCommand
 from edge.evidence import PART_BYTES, parts_of
 from tests.api.running_api import RunningApi
@@ -130,11 +130,11 @@ def test_any_order_and_repetition_gives_the_file(content: bytes, size: int, data
     order = data.draw(st.permutations([*everything, *again]))
 
     async def gather() -> bytes:
-        transfers = Transfers()
-        with transfers.expected("c") as whole:
+        gathered = Transfers()
+        with gathered.expected("c") as whole:
             for part, payload in order:
-                transfers.take("c", part, payload)
-                transfers.take("d", part, payload)
+                gathered.take("c", part, payload)
+                gathered.take("d", part, payload)
             return whole.result()
 
     assert asyncio.run(gather()) == content
@@ -146,10 +146,10 @@ def test_a_flipped_bit_is_found(content: bytes, bit: int, at: int) -> None:
     changed[at % len(content)] ^= 1 << bit
 
     async def gather() -> BaseException | None:
-        transfers = Transfers()
-        with transfers.expected("c") as whole:
-            transfers.take("c", END, answer_for("c", content, 1))
-            transfers.take("c", "0", bytes(changed))
+        gathered = Transfers()
+        with gathered.expected("c") as whole:
+            gathered.take("c", END, answer_for("c", content, 1))
+            gathered.take("c", "0", bytes(changed))
             return whole.exception()
 
     assert "sha256" in str(asyncio.run(gather()))
@@ -158,11 +158,23 @@ def test_a_flipped_bit_is_found(content: bytes, bit: int, at: int) -> None:
 async def test_a_failure_that_nobody_waits_for_is_not_left_over() -> None:
     said: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: said.append(context["message"]))
-    transfers = Transfers()
-    with transfers.expected("c"):
-        transfers.take("c", "zero", b"")
+    gathered = Transfers()
+    with gathered.expected("c"):
+        gathered.take("c", "zero", b"")
     await asyncio.sleep(0)
     assert said == []
+
+
+async def test_more_than_can_be_held_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfers, "MOST_BYTES", 10)
+    gathered = Transfers()
+    with gathered.expected("c") as whole:
+        gathered.take("c", "0", bytes(6))
+        gathered.take("c", "0", bytes(6))
+        assert not whole.done()
+        gathered.take("c", "1", bytes(5))
+        with pytest.raises(TransferFailed, match="more than 10 bytes"):
+            await whole
 
 
 def test_parts_of_a_file_are_those_that_a_broker_takes() -> None:

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import orjson
+import pytest
 import pytest_asyncio
 
 from api.arrivals import LARGEST_MESSAGE
+from api.routes import performance as performance_routes
 from edge.contracts.performance import Operation
 from tests.api.running_api import RunningApi, until
 from tests.api.scripted_edge import ScriptedEdge, assessment, performance, spectrum
@@ -60,6 +62,17 @@ async def test_minutes_and_their_sums(api: RunningApi, scripted_edge: ScriptedEd
     for query in ("from=2026-11-23T10:00:00Z&to=2026-11-23T09:00:00Z", "from=0001-01-01T00:00:00Z"):
         assert (await api.client.get(f"/api/v1/assets/pump-101/performance?{query}")).status_code == 422
     assert (await api.client.get("/api/v1/assets/pump-9/performance")).status_code == 404
+
+
+async def test_sums_over_more_minutes_than_are_summed_up_say_from_when(
+    api: RunningApi, scripted_edge: ScriptedEdge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted_edge.publish(*(performance("pump-101", minute) for minute in range(1, 6)))
+    await api.until_contiguous(5)
+    monkeypatch.setattr(performance_routes, "AT_MOST", 3)
+    wide = {"from": "2026-11-23T10:00:00Z", "to": "2026-11-23T11:00:00Z"}
+    total = (await api.get("/assets/pump-101/performance", **wide))["total"]
+    assert (total["from"], total["operation_s"]) == ("2026-11-23T10:02:00Z", {"running": 180.0})
 
 
 async def test_the_newest_spectra_of_known_signals_are_given(fast_api: RunningApi, scripted_edge: ScriptedEdge) -> None:
