@@ -43,9 +43,8 @@ class Transfers:
             yield transfer.whole
         finally:
             del self._open[command_id]
-            if not transfer.whole.cancel() and not transfer.whole.cancelled():
-                # it may have failed before anybody looked
-                transfer.whole.exception()
+            # also where it has failed already: asyncio then tells nobody of an error that nobody fetched
+            transfer.whole.cancel()
 
     def take(self, command_id: str, part: str, payload: bytes) -> None:
         """A part by its number, or the end. Parts may come in any order, and twice."""
