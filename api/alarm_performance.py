@@ -19,8 +19,7 @@ CHATTERS: Final = 3
 FLEETING_NS: Final = 10 * NS
 STALE_NS: Final = 24 * 3600 * NS
 MOST_NAMED: Final = 10
-# shares of the priorities that the standard aims at
-AIMED: Final = {Priority.LOW: 0.80, Priority.MEDIUM: 0.15, Priority.HIGH: 0.05}
+ACTIVE: Final = (AlarmState.ACTIVE_UNACKNOWLEDGED, AlarmState.ACTIVE_ACKNOWLEDGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +31,7 @@ class NamedCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmPerformance:
-    """Over whole periods of 10 minutes from `first` to `last` [ns since 1970 UTC].
+    """Over whole periods of 10 minutes from `first` to before `last` [ns since 1970 UTC].
 
     alarms:       that became active; per_period: how many periods had 0, 1, 2 … of them (the last: 20 or more)
     mean, most:   alarms in a period; acceptable: share of the periods with at most 1 (very likely acceptable), manageable: with
@@ -66,34 +65,44 @@ class AlarmPerformance:
 
 
 def alarm_performance(changes: Iterable[Alarm], first: int, last: int) -> AlarmPerformance:
-    """From all changes of alarms up to `last`, in the order of their time; those before `first` tell what stood then."""
+    """From all changes of alarms up to `last`, in the order of their time; those before `first` tell what stood then.
+
+    `first` is put back so that the periods are whole: a longer one would look worse than it is.
+    """
+    periods = max(-((first - last) // PERIOD_NS), 1)
+    first = last - periods * PERIOD_NS
     begun: list[Alarm] = []
     since: dict[str, int] = {}
     states: dict[str, AlarmState] = {}
-    fleeting = suppressed = 0
+    fleeting = 0
     stale: set[str] = set()
+    suppressed: set[str] = set()
     for alarm in changes:
+        if alarm.changed >= last:
+            continue
         before = states.get(alarm.alarm_id, AlarmState.NORMAL)
         states[alarm.alarm_id] = alarm.state
-        inside = first <= alarm.changed < last
-        if alarm.state is AlarmState.ACTIVE_UNACKNOWLEDGED:
-            since.setdefault(alarm.alarm_id, alarm.changed)
-            if inside and before is not alarm.state:
+        inside = first <= alarm.changed
+        if alarm.state in ACTIVE:
+            # where an acknowledged one is the first that is known of it, it tells itself since when
+            since.setdefault(alarm.alarm_id, alarm.changed if alarm.state is ACTIVE[0] else alarm.raised)
+            if inside and alarm.state is ACTIVE[0] and before not in ACTIVE:
                 begun.append(alarm)
-        elif alarm.state is AlarmState.SUPPRESSED:
-            suppressed += inside
-        if alarm.state not in (AlarmState.ACTIVE_UNACKNOWLEDGED, AlarmState.ACTIVE_ACKNOWLEDGED):
-            started = since.pop(alarm.alarm_id, None)
-            if started is not None and inside:
-                fleeting += alarm.changed - started < FLEETING_NS and before is AlarmState.ACTIVE_UNACKNOWLEDGED
-                if alarm.changed - started > STALE_NS:
-                    stale.add(alarm.alarm_id)
+            continue
+        if inside and alarm.state is AlarmState.SUPPRESSED:
+            suppressed.add(alarm.alarm_id)
+        started = since.pop(alarm.alarm_id, None)
+        if started is not None and inside:
+            # what a hand or the design has silenced is not back
+            fleeting += alarm.state is AlarmState.RETURNED_UNACKNOWLEDGED and alarm.changed - started < FLEETING_NS
+            if alarm.changed - started > STALE_NS:
+                stale.add(alarm.alarm_id)
     stale |= {alarm_id for alarm_id, started in since.items() if last - started > STALE_NS}
-    periods = max((last - first) // PERIOD_NS, 1)
     counts = [0] * periods
     for alarm in begun:
-        counts[min((alarm.changed - first) // PERIOD_NS, periods - 1)] += 1
+        counts[(alarm.changed - first) // PERIOD_NS] += 1
     floods, in_flood = _floods(counts)
+    distribution = Counter(min(count, 20) for count in counts)
     names = Counter((alarm.asset, alarm.rule) for alarm in begun)
     priorities = Counter(alarm.priority for alarm in begun)
     return AlarmPerformance(
@@ -101,7 +110,7 @@ def alarm_performance(changes: Iterable[Alarm], first: int, last: int) -> AlarmP
         last=last,
         periods=periods,
         alarms=len(begun),
-        per_period=tuple(sum(min(count, 20) == n for count in counts) for n in range(21)),
+        per_period=tuple(distribution[n] for n in range(21)),
         mean=len(begun) / periods,
         most=max(counts),
         acceptable=sum(count <= 1 for count in counts) / periods,
@@ -113,7 +122,7 @@ def alarm_performance(changes: Iterable[Alarm], first: int, last: int) -> AlarmP
         fleeting=fleeting,
         stale=len(stale),
         standing=len(since),
-        suppressed=suppressed,
+        suppressed=len(suppressed),
         frequent=tuple(
             NamedCount(asset=asset, rule=rule, count=count) for (asset, rule), count in names.most_common(MOST_NAMED)
         ),

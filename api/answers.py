@@ -7,6 +7,7 @@ import orjson
 from fastapi import Response
 from pydantic import AfterValidator, BaseModel, Field
 
+from api.cursor import LARGEST
 from edge.formats.json_message import parse_time
 
 JSON: Final = "application/json"
@@ -42,7 +43,8 @@ def example(body: Any, description: str = "Successful Response") -> dict[int | s
 
 
 def _check_time(text: str) -> str:
-    parse_time(text)
+    if not -LARGEST <= parse_time(text) <= LARGEST:
+        raise ValueError(f"'{text}' should be a time in the years 1678 to 2262")
     return text
 
 

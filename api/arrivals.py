@@ -15,7 +15,7 @@ from edge.contracts.performance import Performance
 from edge.contracts.spectrum import WaveformSpectrum
 from edge.contracts.status import EdgeStatus
 from edge.contracts.topics import Topics
-from edge.formats.json_message import Identity, decode_fields, decode_identity, load_object
+from edge.formats.json_message import Identity, decode_fields, decode_identity, encode, load_object
 
 LARGEST_MESSAGE: Final = 256 * 1024
 _IDENTIFIER: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
@@ -55,8 +55,9 @@ class StatusReport:
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """The broker keeps nothing more of an alarm or a case."""
+    """The broker keeps nothing more of an alarm or a case (`kind`)."""
 
+    kind: str
     subject: str
 
 
@@ -106,7 +107,7 @@ def read_arrival(topics: Topics, topic: str, payload: bytes) -> Arrival | None:
     match topics.parts(topic):
         case ("assets", asset, "alarm" | "case" as kind, subject) if not payload:
             _check_identifier(asset, "asset", topic)
-            return Cleared(_check_identifier(subject, f"{kind}_id", topic))
+            return Cleared(kind, _check_identifier(subject, f"{kind}_id", topic))
         case _ if not payload:
             return None
         case ("assets", asset, "assessment"):
@@ -178,6 +179,7 @@ def _read_result(topic: str, payload: bytes, body: dict[str, Any], identity: Ide
         case "alarm":
             _check_wire_types(body, ("raised", "changed"), topic)
             alarm = decode_fields(Alarm, body, topic)
+            _check_as_written(alarm, body, topic)
             return Result(
                 identity=identity,
                 kind="alarm",
@@ -190,6 +192,7 @@ def _read_result(topic: str, payload: bytes, body: dict[str, Any], identity: Ide
         case "case":
             _check_wire_types(body, ("opened", "changed"), topic)
             found = decode_fields(Case, body, topic)
+            _check_as_written(found, body, topic)
             return Result(
                 identity=identity,
                 kind="case",
@@ -202,6 +205,7 @@ def _read_result(topic: str, payload: bytes, body: dict[str, Any], identity: Ide
         case "performance":
             _check_wire_types(body, ("time",), topic)
             told = decode_fields(Performance, body, topic)
+            _check_as_written(told, body, topic)
             return Result(
                 identity=identity,
                 kind="performance",
@@ -213,6 +217,7 @@ def _read_result(topic: str, payload: bytes, body: dict[str, Any], identity: Ide
         case "audit":
             _check_wire_types(body, ("time",), topic)
             step = decode_fields(ModelAudit, body, topic)
+            _check_as_written(step, body, topic)
             return Result(
                 identity=identity,
                 kind="audit",
@@ -233,7 +238,7 @@ def _spectrum(topic: str, payload: bytes, asset: str, signal: str) -> SpectrumRe
         raise MessageError("too-large", f"{topic}: {len(payload)} bytes; at most {LARGEST_MESSAGE} are taken")
     body = load_object(payload, topic)
     _check_agreement(body, {"asset": asset, "signal": signal}, topic)
-    decode_fields(WaveformSpectrum, body, topic)
+    _check_as_written(decode_fields(WaveformSpectrum, body, topic), body, topic)
     return SpectrumReport(asset, signal, payload)
 
 
@@ -280,6 +285,40 @@ def _check_wire_types(body: dict[str, Any], times: tuple[str, ...], topic: str) 
     score = body.get("score")
     if score is not None and (isinstance(score, bool) or not isinstance(score, int | float) or score < 0):
         raise MessageError("wrong-type", f"{topic}: score should be a number of 0 or more, or null, not {score!r}")
+
+
+def _check_as_written(message: Any, body: dict[str, Any], topic: str) -> None:
+    """The same for a whole message that is rare enough: each field is of the kind of JSON that its contract writes."""
+    if (fault := _unlike(load_object(encode(message), topic), body)) is not None:
+        raise MessageError("wrong-type", f"{topic}: {fault}")
+
+
+def _unlike(written: Any, told: Any, where: str = "") -> str | None:
+    """Where `told` is of another kind of JSON than `written`; None where it is not."""
+    if isinstance(written, dict) and isinstance(told, dict):
+        pairs = [(f"{where}.{key}".removeprefix("."), written[key], told[key]) for key in written.keys() & told.keys()]
+    elif isinstance(written, list) and isinstance(told, list):
+        pairs = [(f"{where}.{number}", *each) for number, each in enumerate(zip(written, told, strict=False))]
+    else:
+        expected, found = _json_kind(written), _json_kind(told)
+        return None if expected == found else f"{where}: should be {expected}, not {told!r}"
+    return next((fault for name, ours, theirs in pairs if (fault := _unlike(ours, theirs, name)) is not None), None)
+
+
+def _json_kind(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a text"
+        case list():
+            return "a list"
+        case _:
+            return "an object"
 
 
 def _check_identifier(value: str, key: str, topic: str) -> str:

@@ -8,7 +8,8 @@ from typing import Final, Protocol
 from api.ingest import Ingest
 from api.problems import Problem
 from api.reception import new_identifier
-from api.store import AlarmRow, Store
+from api.store import Store
+from api.subjects import AlarmRow
 from api.transfers import TransferFailed
 from edge.contracts.command import (
     AlarmCommand,

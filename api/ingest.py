@@ -184,7 +184,7 @@ class Ingest:
                 self.catalogue = catalogue
                 return None
             case SpectrumReport(asset=asset, signal=signal, payload=payload):
-                if asset in self._assets:
+                if asset in self._assets and signal in self._assets[asset].waveforms:
                     self.spectra[asset, signal] = payload
                 return None
             case EvidencePart(command_id=command_id, part=part, payload=payload):

@@ -47,6 +47,8 @@ class Reception:
                 case Result(identity=identity):
                     self._cursor(batch, (identity.edge, identity.journal)).receive(identity.seq)
                     batch.results.append(arrival)
+                    # an alarm that is put back into service ends, is cleared, and begins anew under its old name
+                    batch.cleared.discard(Cleared(arrival.kind, arrival.subject or ""))
                 case UnreadableResult(identity=identity, error=error):
                     journal = identity.edge, identity.journal
                     lost = self._cursor(batch, journal).lose(Span(identity.seq, identity.seq))
@@ -58,8 +60,8 @@ class Reception:
                     self._name(batch, (edge, journal_id), lost, TRIMMED, now)
                 case StatusReport():
                     self._take_status(batch, arrival, now)
-                case Cleared(subject=subject):
-                    batch.cleared.add(subject)
+                case Cleared():
+                    batch.cleared.add(arrival)
                 case _:
                     pass
         for journal, cursor in batch.cursors.items():

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from api.commands import Commands
 from api.ingest import Ingest
+from api.problems import Problem
 from api.security import OperatorToken
 from api.store import Store
 from api.stream import EventStream
@@ -21,6 +22,25 @@ class Services:
     stream: EventStream
     commands: Commands
     token: OperatorToken
+
+    def edge_of_asset(self, asset: str) -> str:
+        """The edge that told last of an asset; before any did, that of the plant file."""
+        return self.store.edge_of(asset) or self.plant.edge.id
+
+    def edge_of_model(self, name: str, wanted: str | None = None) -> str:
+        """The edge that is wanted, or that has this model; of several that of the plant file. Raises `Problem`."""
+        own, statuses = self.plant.edge.id, self.ingest.reception.statuses
+        if wanted is not None:
+            if wanted not in {own, *statuses}:
+                known = ", ".join(sorted({own, *statuses}))
+                raise Problem(404, f"there is no edge '{wanted}'; possible: {known}")
+            return wanted
+        having = sorted(edge for edge, status in statuses.items() if name in status.models)
+        if own in having or not having:
+            return own
+        if len(having) > 1:
+            raise Problem(409, f"several edges have the model '{name}': name one with ?edge=; possible: {', '.join(having)}")
+        return having[0]
 
 
 def _services(request: Request) -> Services:

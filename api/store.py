@@ -12,14 +12,13 @@ from itertools import pairwise
 from typing import Any, Final
 
 import sqlalchemy as sql
-from sqlalchemy.engine import Connection, Engine, RowMapping
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.arrivals import Result, StatusReport
+from api.arrivals import Cleared, Result, StatusReport
 from api.cursor import JournalCursor, Span
 from api.database import StoreError, alarms, cases, journals, losses, make_safe, metadata, results, statuses
-from edge.contracts.alarm import AlarmState
-from edge.contracts.case import CaseState
+from api.subjects import AlarmRow, CaseRow, changes, history, newest_rows, one_row, unchanged_since, write_subjects
 from edge.contracts.status import EdgeStatus
 from edge.formats.json_message import decode
 
@@ -33,30 +32,6 @@ class Event:
 
     event_id: int
     kind: str
-    message: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlarmRow:
-    alarm_id: str
-    edge: str
-    asset: str
-    state: str
-    is_open: bool
-    changed: int
-    seq: int
-    message: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseRow:
-    case_id: str
-    edge: str
-    asset: str
-    state: str
-    is_open: bool
-    changed: int
-    seq: int
     message: bytes
 
 
@@ -78,18 +53,23 @@ class Batch:
 
     results: list[Result] = field(default_factory=list)
     statuses: dict[str, StatusReport] = field(default_factory=dict)
-    cleared: set[str] = field(default_factory=set)
+    cleared: set[Cleared] = field(default_factory=set)
     losses: list[Loss] = field(default_factory=list)
     cursors: dict[Journal, JournalCursor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Newest:
-    """The newest assessment of an asset; `order` is that of the journals, which a clock that is set back does not turn."""
+    """The newest assessment of an asset, and the edge that made it; `order` is that of the edge's journals."""
 
+    edge: str
     order: tuple[int, int]
     time: int
     message: bytes
+
+    def is_newer_than(self, other: "_Newest") -> bool:
+        """Of one edge by its journals, which a clock that is set back does not turn; of two edges by time."""
+        return self.order > other.order if self.edge == other.edge else self.time > other.time
 
 
 class Store:
@@ -122,7 +102,7 @@ class Store:
                 known = {**self._journal_ids, **journal_ids}
                 fresh = self._fresh(connection, batch.results, known)
                 events = self._write_results(connection, fresh, known)
-                self._write_subjects(connection, fresh, known, batch.cleared)
+                write_subjects(connection, fresh, {number: edge for (edge, _), number in known.items()}, batch.cleared)
                 events += self._write_statuses(connection, batch.statuses.values(), self.newest_event_id + len(events))
                 self._write_losses(connection, batch.losses, known)
                 self._take_back_losses(connection, fresh, known)
@@ -136,11 +116,11 @@ class Store:
         for result in fresh:
             if result.kind != "assessment":
                 continue
-            order = self._journal_ids[result.identity.edge, result.identity.journal], result.identity.seq
+            edge = result.identity.edge
+            order = self._journal_ids[edge, result.identity.journal], result.identity.seq
             known = self._newest.get(result.asset) or self._newest_by_time(result.asset)
-            if known is None or order > known.order:
-                known = _Newest(order=order, time=result.time, message=result.payload)
-            self._newest[result.asset] = known
+            found = _Newest(edge=edge, order=order, time=result.time, message=result.payload)
+            self._newest[result.asset] = found if known is None or found.is_newer_than(known) else known
 
     def _write_cursors(self, connection: Connection, batch: Batch) -> dict[Journal, int]:
         new: dict[Journal, int] = {}
@@ -191,37 +171,6 @@ class Store:
             ],
         )
         return [Event(event_id=event_id, kind=result.kind, message=result.payload) for event_id, result in numbered]
-
-    def _write_subjects(
-        self, connection: Connection, fresh: Sequence[Result], ids: dict[Journal, int], cleared: set[str]
-    ) -> None:
-        """Bring the alarms and cases that `fresh` speaks of, already written, to what their newest entry says."""
-        edges = {journal_id: edge for (edge, _), journal_id in ids.items()}
-        columns = results.c
-        for kind, subject in dict.fromkeys((result.kind, result.subject) for result in fresh if result.subject is not None):
-            table, key = (alarms, alarms.c.alarm_id) if kind == "alarm" else (cases, cases.c.case_id)
-            query = (
-                sql.select(columns.journal_id, columns.seq, columns.asset, columns.state, columns.time, columns.message)
-                .where(columns.subject == subject)
-                .order_by(columns.journal_id.desc(), columns.seq.desc())
-                .limit(1)
-            )
-            newest = connection.execute(query).one()
-            values = {
-                "edge": edges[newest.journal_id],
-                "asset": newest.asset,
-                "state": newest.state,
-                "is_open": newest.state not in (AlarmState.NORMAL, CaseState.CLOSED),
-                "changed": newest.time,
-                "seq": newest.seq,
-                "message": newest.message,
-            }
-            changed = connection.execute(table.update().where(key == subject).values(values))
-            if changed.rowcount == 0:
-                connection.execute(table.insert().values({key.name: subject, **values}))
-        for subject in cleared:
-            connection.execute(alarms.update().where(alarms.c.alarm_id == subject).values(is_open=False))
-            connection.execute(cases.update().where(cases.c.case_id == subject).values(is_open=False))
 
     def _write_statuses(self, connection: Connection, reports: Iterable[StatusReport], newest: int) -> list[Event]:
         events: list[Event] = []
@@ -297,6 +246,11 @@ class Store:
         newest = self._newest.get(asset) or self._newest_by_time(asset)
         return newest.message if newest is not None else None
 
+    def edge_of(self, asset: str) -> str | None:
+        """The edge that has made the newest assessment of an asset."""
+        newest = self._newest.get(asset) or self._newest_by_time(asset)
+        return newest.edge if newest is not None else None
+
     def latest_time(self, asset: str) -> int | None:
         newest = self._newest.get(asset) or self._newest_by_time(asset)
         return newest.time if newest is not None else None
@@ -304,14 +258,17 @@ class Store:
     def _newest_by_time(self, asset: str) -> _Newest | None:
         """What is taken for the newest until this process has written one: it is found in a moment."""
         query = (
-            sql.select(results.c.journal_id, results.c.seq, results.c.time, results.c.message)
+            sql.select(results.c.journal_id, results.c.seq, results.c.time, results.c.message, journals.c.edge)
+            .join_from(results, journals, results.c.journal_id == journals.c.journal_id)
             .where(results.c.asset == asset, results.c.kind == "assessment")
             .order_by(results.c.time.desc(), results.c.seq.desc())
             .limit(1)
         )
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
-        return _Newest(order=(row.journal_id, row.seq), time=row.time, message=row.message) if row is not None else None
+        if row is None:
+            return None
+        return _Newest(edge=row.edge, order=(row.journal_id, row.seq), time=row.time, message=row.message)
 
     def scores(self, asset: str, first: int, last: int, rows: int) -> Iterator[Sequence[Any]]:
         """(event_id, time, score) of the assessments from `first` to `last` [ns since 1970 UTC], in parts of `rows`."""
@@ -334,53 +291,53 @@ class Store:
         return [found[event_id] for event_id in event_ids]
 
     def alarms(self, *, only_open: bool, asset: str | None, at_most: int) -> list[AlarmRow]:
-        query = sql.select(alarms).order_by(alarms.c.changed.desc(), alarms.c.seq.desc()).limit(at_most)
-        if only_open:
-            query = query.where(alarms.c.is_open)
-        if asset is not None:
-            query = query.where(alarms.c.asset == asset)
+        """The one that changed last first."""
         with self._engine.connect() as connection:
-            return [_alarm_row(row) for row in connection.execute(query).mappings()]
+            return [AlarmRow(**row) for row in newest_rows(connection, alarms, only_open, asset, at_most)]
 
     def alarm(self, alarm_id: str) -> AlarmRow | None:
         with self._engine.connect() as connection:
-            row = connection.execute(sql.select(alarms).where(alarms.c.alarm_id == alarm_id)).mappings().one_or_none()
-        return _alarm_row(row) if row is not None else None
+            row = one_row(connection, alarms, alarm_id)
+        return AlarmRow(**row) if row is not None else None
 
     def alarm_messages(self, alarm_id: str) -> list[bytes]:
         """Every change of an alarm, the oldest first."""
-        return self._history(alarm_id)
+        with self._engine.connect() as connection:
+            return history(connection, "alarm", alarm_id)
+
+    def alarm_changes(self, first: int, last: int, at_most: int) -> list[bytes]:
+        """The newest changes of all alarms from `first` to `last` [ns since 1970 UTC], the oldest first; before them how those
+        are that have been open without a change since before `first`."""
+        with self._engine.connect() as connection:
+            return unchanged_since(connection, first) + changes(connection, "alarm", first, last, at_most)
 
     def cases(self, *, only_open: bool, asset: str | None, at_most: int) -> list[CaseRow]:
-        query = sql.select(cases).order_by(cases.c.changed.desc(), cases.c.seq.desc()).limit(at_most)
-        if only_open:
-            query = query.where(cases.c.is_open)
-        if asset is not None:
-            query = query.where(cases.c.asset == asset)
+        """The one that changed last first."""
         with self._engine.connect() as connection:
-            return [CaseRow(**row) for row in connection.execute(query).mappings()]
+            return [CaseRow(**row) for row in newest_rows(connection, cases, only_open, asset, at_most)]
 
     def case(self, case_id: str) -> CaseRow | None:
         with self._engine.connect() as connection:
-            row = connection.execute(sql.select(cases).where(cases.c.case_id == case_id)).mappings().one_or_none()
+            row = one_row(connection, cases, case_id)
         return CaseRow(**row) if row is not None else None
 
     def case_messages(self, case_id: str) -> list[bytes]:
         """Every change of a case, the oldest first."""
-        return self._history(case_id)
-
-    def _history(self, subject: str) -> list[bytes]:
-        query = sql.select(results.c.message).where(results.c.subject == subject).order_by(results.c.time, results.c.seq)
         with self._engine.connect() as connection:
-            return list(connection.scalars(query))
+            return history(connection, "case", case_id)
 
-    def of_kind(self, kind: str, first: int, last: int, at_most: int, asset: str | None = None) -> list[bytes]:
-        """The newest messages of a kind from `first` to `last` [ns since 1970 UTC], of one asset or all, the oldest first."""
+    def of_kind(self, kind: str, asset: str, first: int, last: int, at_most: int) -> list[bytes]:
+        """The newest messages of a kind from `first` to `last` [ns since 1970 UTC], of one asset, the oldest first.
+
+        asset: empty for what concerns an edge as a whole
+        """
         columns = results.c
-        query = sql.select(columns.message).where(columns.kind == kind, columns.time.between(first, last))
-        if asset is not None:
-            query = query.where(columns.asset == asset)
-        query = query.order_by(columns.time.desc(), columns.seq.desc()).limit(at_most)
+        query = (
+            sql.select(columns.message)
+            .where(columns.asset == asset, columns.kind == kind, columns.time.between(first, last))
+            .order_by(columns.time.desc(), columns.seq.desc())
+            .limit(at_most)
+        )
         with self._engine.connect() as connection:
             return list(connection.scalars(query))[::-1]
 
@@ -418,7 +375,3 @@ class Store:
     def _newest_event_id(connection: Connection) -> int:
         newest = (connection.scalar(sql.select(sql.func.max(table.c.event_id))) for table in (results, statuses))
         return max(event_id or 0 for event_id in newest)
-
-
-def _alarm_row(row: RowMapping) -> AlarmRow:
-    return AlarmRow(**row)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,6 +14,7 @@ from edge.formats.json_message import decode
 
 END: Final = "end"
 MOST_BYTES: Final = 256 << 20
+_PART: Final = re.compile(r"[0-9]{1,9}")
 
 
 class TransferFailed(KullagerError):
@@ -41,6 +43,7 @@ class Transfers:
             yield transfer.whole
         finally:
             del self._open[command_id]
+            # also where it has failed already: asyncio then tells nobody of an error that nobody fetched
             transfer.whole.cancel()
 
     def take(self, command_id: str, part: str, payload: bytes) -> None:
@@ -51,10 +54,12 @@ class Transfers:
         try:
             if part == END:
                 transfer.answer = decode(EvidenceAnswer, payload, f"evidence of {command_id}")
+            elif not _PART.fullmatch(part):
+                raise TransferFailed(f"'{part}' should be the number of a part, or '{END}'")
             elif int(part) not in transfer.parts:
                 transfer.parts[int(part)] = payload
                 transfer.n_bytes += len(payload)
-        except (MessageError, ValueError) as error:
+        except (MessageError, TransferFailed) as error:
             transfer.whole.set_exception(TransferFailed(str(error)))
             return
         if transfer.n_bytes > MOST_BYTES:

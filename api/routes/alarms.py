@@ -1,5 +1,6 @@
 """Alarms. The edge owns them: what an operator does goes there as a command, and the answer is what it then publishes."""
 
+import time
 from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
 
@@ -8,10 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.alarm_performance import alarm_performance
 from api.answers import ALARM, JSON, Items, Time, example, json_answer, raw_list, ready
+from api.cursor import LARGEST
 from api.problems import Problem, answers
 from api.security import json_only
 from api.services import Operator, Services, Use
-from api.store import AlarmRow
+from api.subjects import AlarmRow
 from edge.contracts.alarm import Alarm
 from edge.contracts.command import AlarmVerb
 from edge.formats.json_message import decode, format_time, parse_time
@@ -24,6 +26,7 @@ WEEK_NS: Final = 7 * 86_400 * 1_000_000_000
 # what stood before the time that is asked for is looked for so far back, and no more changes are counted
 BEFORE_NS: Final = 2 * WEEK_NS
 MOST_CHANGES: Final = 200_000
+MOST_NS: Final = 400 * 86_400 * 1_000_000_000
 PERFORMANCE_EXAMPLE: Final = {
     "from": "2026-11-16T10:00:00Z",
     "to": "2026-11-23T10:00:00Z",
@@ -114,15 +117,20 @@ def list_alarms(
 )
 def get_performance(
     services: Use,
-    first: Annotated[Time | None, Query(alias="from", description="default: a week before `to`")] = None,
-    last: Annotated[Time | None, Query(alias="to", description="default: the newest change of an alarm")] = None,
+    first: Annotated[
+        Time | None, Query(alias="from", description="default: a week before `to`; put back to whole periods of 10 minutes")
+    ] = None,
+    last: Annotated[Time | None, Query(alias="to", description="default: the newest result of any machine")] = None,
 ) -> Response:
-    newest = services.store.alarms(only_open=False, asset=None, at_most=1)
-    until = parse_time(last) if last is not None else newest[0].changed + 1 if newest else 0
+    until = parse_time(last) if last is not None else _newest(services) + 1
     since = parse_time(first) if first is not None else until - WEEK_NS
-    if since >= until and (first or last):
+    if since >= until:
         raise Problem(422, f"query.from: {format_time(since)} should be a time before query.to, {format_time(until)}")
-    messages = services.store.of_kind("alarm", since - BEFORE_NS, until, MOST_CHANGES)
+    if until - since > MOST_NS:
+        raise Problem(422, f"query.from: {format_time(since)} should be at most 400 days before query.to")
+    messages = services.store.alarm_changes(max(since - BEFORE_NS, -LARGEST), until, MOST_CHANGES + 1)
+    if len(messages) > MOST_CHANGES:
+        raise Problem(422, f"query.from: alarms changed more than {MOST_CHANGES} times since then; ask for a shorter time")
     told = alarm_performance((decode(Alarm, message, "the database") for message in messages), since, until)
     named = {"chattering": told.chattering, "frequent": told.frequent}
     body = asdict(told) | {name: [asdict(each) for each in counts] for name, counts in named.items()}
@@ -151,7 +159,7 @@ async def get_evidence(services: Use, alarm_id: ALARM_ID) -> Response:
 
 @router.get(
     "/{alarm_id}",
-    responses={200: {"content": {JSON: {"example": {**ALARM, "history": [ALARM]}}}}, **answers(_404=NO_ALARM)},
+    responses={200: {"content": {JSON: {"example": {"alarm": ALARM, "history": [ALARM]}}}}, **answers(_404=NO_ALARM)},
     summary="One alarm with every change it went through",
 )
 def get_alarm(services: Use, alarm_id: ALARM_ID) -> Response:
@@ -225,6 +233,13 @@ async def _change(
         until=parse_time(until) if until is not None else None,
     )
     return Response(changed.message, media_type=JSON)
+
+
+def _newest(services: Services) -> int:
+    """The time of the newest assessment or change of an alarm [ns since 1970 UTC]; now, where there is none."""
+    changed = [row.changed for row in services.store.alarms(only_open=False, asset=None, at_most=1)]
+    assessed = (services.store.latest_time(asset) for asset in services.plant.assets)
+    return max([*changed, *(each for each in assessed if each is not None)], default=time.time_ns())
 
 
 def _known(services: Services, alarm_id: str) -> AlarmRow:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import AUDIT, JSON, Items, example, json_answer, json_list, raw_list
+from api.cursor import LARGEST
 from api.problems import answers
 from api.security import json_only
 from api.services import Operator, Services, Use
@@ -43,7 +44,7 @@ EXAMPLE: Final = {
     },
 }
 NAME = Annotated[str, Path(description="as the plant file names the model", examples=["pump"])]
-EDGE = Annotated[str | None, Query(description="default: the edge of this plant file", examples=["edge-1"])]
+EDGE = Annotated[str | None, Query(description="default: the edge that has this model", examples=["edge-1"])]
 
 
 class NewModel(BaseModel):
@@ -60,6 +61,12 @@ class NewModel(BaseModel):
     signature: Annotated[str, Field(min_length=1, max_length=200)]
 
 
+class Nothing(BaseModel):
+    """The model before the one in service is one alone: there is nothing to say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Which(BaseModel):
     """`sha256`: only if this file is in shadow; without it whichever is."""
 
@@ -71,6 +78,7 @@ CHANGE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     202: {"content": {JSON: {"example": {"command_id": "0198f0c4-1b2c-7d10-8a4e-5f3b7a9c2d01"}}}},
     **answers(
         _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN' with the operator's token",
+        _404="there is no edge 'edge-9'; possible: edge-1, edge-2",
         _409="there is no model in shadow for 'pump'; send one first",
         _415="send the body as JSON, with the header 'Content-Type: application/json'",
         _422="body.sha256: String should match pattern '^[0-9a-fA-F]{64}$'",
@@ -114,7 +122,7 @@ def list_models(services: Use) -> Response:
     summary="Every step that models in service have taken, the oldest first",
 )
 def list_audit(services: Use) -> Response:
-    return raw_list(services.store.of_kind("audit", -(1 << 62), 1 << 62, MOST_STEPS))
+    return raw_list(services.store.of_kind("audit", "", -LARGEST, LARGEST, MOST_STEPS))
 
 
 @router.post(
@@ -156,8 +164,8 @@ async def promote(services: Use, by: Operator, name: NAME, body: Which, edge: ED
     dependencies=[Depends(json_only)],
     summary="Put the model before the one in service back",
 )
-async def roll_back(services: Use, by: Operator, name: NAME, body: Which, edge: EDGE = None) -> Response:
-    return await _change(services, ModelVerb.ROLLBACK, by, name, edge, sha256=(body.sha256 or "").lower())
+async def roll_back(services: Use, by: Operator, name: NAME, body: Nothing, edge: EDGE = None) -> Response:
+    return await _change(services, ModelVerb.ROLLBACK, by, name, edge)
 
 
 def _shadow(shadow: ShadowStatus | None) -> dict[str, Any] | None:
@@ -175,6 +183,6 @@ async def _change(
     signature: str = "",
 ) -> Response:
     command_id = await services.commands.change_model(
-        edge=edge or services.plant.edge.id, verb=verb, name=name, by=by, url=url, sha256=sha256, signature=signature
+        edge=services.edge_of_model(name, edge), verb=verb, name=name, by=by, url=url, sha256=sha256, signature=signature
     )
     return json_answer({"command_id": command_id}, 202)

@@ -38,7 +38,7 @@ class Service(BaseModel):
     """`rule`: of one alarm rule; without it all alarms of the machine."""
 
     model_config = ConfigDict(extra="forbid")
-    rule: Annotated[str, Field(max_length=128, examples=["limit-alarm-vibration"])] | None = None
+    rule: Annotated[str, Field(min_length=1, max_length=128, examples=["limit-alarm-vibration"])] | None = None
     comment: Annotated[str, Field(min_length=1, max_length=1000, examples=["Overhaul until Friday"])] | None = None
 
 
@@ -77,8 +77,11 @@ def list_performance(
     oldest = parse_time(first) if first is not None else newest - LAST_HOUR_NS
     if oldest > newest:
         raise Problem(422, f"query.from: {format_time(oldest)} should be a time before query.to, {format_time(newest)}")
-    messages = services.store.of_kind("performance", oldest, newest, AT_MOST, asset_id)
+    messages = services.store.of_kind("performance", asset_id, oldest, newest, AT_MOST)
     told = [decode(Performance, message, "the database") for message in messages]
+    if len(told) == AT_MOST:
+        # more is not summed up at once: say from when it is
+        oldest = told[0].time - round(told[0].period_s * 1e9)
     items = [ready(message) for message in messages[-MOST_ITEMS:]]
     return json_answer({"items": items, "total": _total(told, oldest, newest), "next": None})
 
@@ -117,7 +120,7 @@ async def return_to_service(services: Use, by: Operator, asset_id: ASSET_ID, bod
 
 async def _serve(services: Services, asset_id: str, verb: AlarmVerb, by: str, body: Service) -> Response:
     known_asset(services, asset_id)
-    edge = services.plant.edge.id
+    edge = services.edge_of_asset(asset_id)
     await services.commands.change_service(edge=edge, asset=asset_id, rule=body.rule, verb=verb, by=by, comment=body.comment)
     return json_answer({"asset": asset_id, "rule": body.rule, "in_service": verb is AlarmVerb.RETURN_TO_SERVICE})
 

@@ -25,11 +25,12 @@ EXAMPLE: Final = (
         200: {"content": {"text/event-stream": {"example": EXAMPLE}}},
         **answers(_503="1000 streams are open, which is the most that are served; try again later"),
     },
-    summary="Every assessment, alarm and edge status as it comes, as server-sent events",
+    summary="Every result and edge status as it comes, as server-sent events",
     description=(
-        "`event:` is `assessment`, `alarm` or `status`, `data:` the message as its edge wrote it. `id:` resumes: a browser "
-        "sends it back as `Last-Event-ID` after an interruption and gets what it missed. `event: resync` says that too much "
-        "was missed: load everything anew. Messages that an edge sends again after an outage come with their old `time`."
+        "`event:` is `assessment`, `alarm`, `case`, `performance`, `audit` or `status`, `data:` the message as its edge wrote "
+        "it. `id:` resumes: a browser sends it back as `Last-Event-ID` after an interruption and gets what it missed. "
+        "`event: resync` says that too much was missed: load everything anew. Messages that an edge sends again after an "
+        "outage come with their old `time`."
     ),
 )
 async def stream(

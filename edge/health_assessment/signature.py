@@ -1,6 +1,7 @@
 """Which fault it is, where the model does not say: how like the deviation is to what each fault is known to do.
 
-    x = smoothed (measured - expected) / tolerance, by signal and spectral feature          [-]
+    d = smoothed (measured - expected) / tolerance, by signal and spectral feature          [-]
+    x = sign(d) · ln(1 + |d|)          so that what deviates most does not drown what tells faults apart
     likeness of a fault with signature w = w·x / (|w| |x|)                                  -1..1
     probability = exp(K likeness) / (exp(K FLOOR) + Σ over the faults of exp(K likeness))
 
@@ -50,7 +51,8 @@ class SignatureDiagnosis:
         """
         clipped = np.clip(deviation, -MOST, MOST)
         self._deviation += self._weight * np.where(np.isnan(clipped), 0.0, clipped - self._deviation)
-        seen = np.column_stack([self._deviation, spectral])
+        deviations = np.column_stack([self._deviation, spectral])
+        seen = np.sign(deviations) * np.log1p(np.abs(deviations))
         size = np.linalg.norm(seen, axis=1, keepdims=True)
         likeness = (seen / np.where(size > 0, size, 1.0)) @ self._unit.T
         best = np.full((len(self.faults), len(seen)), -1.0)

@@ -28,6 +28,8 @@ LEAST_BLOCKS: Final = 10
 # logarithmic spread below which no feature is taken to vary
 LEAST_SPREAD: Final = 0.05
 MOST: Final = 5.0
+# spreads that count as one, as the half-width of a signal's band does
+SPREADS: Final = 2.0
 TAU_S: Final = 60.0
 
 
@@ -53,7 +55,7 @@ class VibrationTrend:
         variance = np.maximum(square - usual**2, 0.0)
         deviation = (feature - usual) / np.maximum(np.sqrt(variance), LEAST_SPREAD)
         told = known & (counts >= LEAST_BLOCKS)
-        self._newest[asset] = np.where(told, np.clip(deviation / 3.0, -MOST, MOST), 0.0)
+        self._newest[asset] = np.where(told, np.clip(deviation / SPREADS, -MOST, MOST), 0.0)
         if healthy:
             counts += known
             weight = known / np.clip(counts, 1.0, MEMORY)
@@ -62,7 +64,7 @@ class VibrationTrend:
             square += weight * (value**2 - square)
 
     def advance(self) -> Floats:
-        """One instant on; what it is now. In thirds of a spread, as a signal's deviation is in bands of 99 %."""
+        """One instant on; what it is now, in `SPREADS`."""
         self._smooth += self._weight * (self._newest - self._smooth)
         return self._smooth
 
@@ -76,9 +78,9 @@ class VibrationTrend:
         if bearing is not None and shaft_hz > 0:
             envelope = envelope_spectrum(points, rate_hz)
             lines = max(prominence(envelope, 0, rate * shaft_hz) for rate in bearing_rates(bearing).values())
-        turns = [line(found, 0, order * shaft_hz)[1] if shaft_hz > 0 else math.nan for order in (1, 2)]
-        with np.errstate(divide="ignore"):
-            return np.array([lines, *np.log(np.maximum(turns, 1e-9)), math.log(max(float(hiss(found)[0]), 1e-9))])
+        # what turns and is uneven shakes with the square of the speed: without that, another speed is no deviation
+        turns = [line(found, 0, order * shaft_hz)[1] / shaft_hz**2 if shaft_hz > 0 else math.nan for order in (1, 2)]
+        return np.array([lines, *np.log(np.maximum(turns, 1e-12)), math.log(max(float(hiss(found)[0]), 1e-9))])
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         return {

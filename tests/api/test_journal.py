@@ -140,6 +140,10 @@ async def test_malformed_messages_are_counted_and_do_no_harm(api: RunningApi, sc
         (topics.edge_status("edge-1"), b'{"schema":2,"edge":"edge-1"}'),
         (topics.edge_status("edge-1"), b"null"),
         (topics.edge_reply("edge-1", "x"), b'{"command_id":"y","ok":true}'),
+        (topics.case("pump-101", "case-1"), b'{"kind":"case"}'),
+        (topics.performance("pump-101"), b"[]"),
+        (topics.edge_audit("edge-1"), b'{"kind":"audit","edge":"edge-1"}'),
+        (topics.spectrum("pump-101", "acceleration"), b'{"kind":"spectrum"}'),
         (topics.simulator_catalogue, b'{"assets":[]}'),
     ):
         scripted_edge.send(topic, payload, retain=False)
@@ -152,8 +156,8 @@ async def test_malformed_messages_are_counted_and_do_no_harm(api: RunningApi, sc
         return status if status["ingest"]["stored"] == 1 and numbers == [3] else None
 
     status = await until(stored)
-    assert sum(status["ingest"]["rejected"].values()) == 13  # type: ignore[index]
-    assert status["ingest"]["rejected"]["wrong-topic"] == 2  # type: ignore[index]
+    assert sum(status["ingest"]["rejected"].values()) == 17  # type: ignore[index]
+    assert status["ingest"]["rejected"]["wrong-topic"] == 3  # type: ignore[index]
     assert topics.simulator_catalogue in status["ingest"]["last_rejected"]  # type: ignore[index]
     # an entry whose identity can be read but whose content cannot is not asked for for ever
     assert [(loss["first"], loss["reason"]) for loss in status["losses"]] == [  # type: ignore[index]

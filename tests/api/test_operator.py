@@ -150,3 +150,45 @@ async def test_elsewhere_the_simulator_needs_the_operator(
         return (await api.client.delete(path, headers=api.operator)).status_code == 202
 
     await until(accepted)
+
+
+async def test_an_alarm_goes_out_of_service_and_comes_back(
+    api: RunningApi, scripted_edge: ScriptedEdge, open_alarm: str
+) -> None:
+    out = await api.post(f"{open_alarm}/out-of-service", {"comment": "overhaul"})
+    assert out.status_code == 200
+    assert (out.json()["state"], out.json()["by"], out.json()["comment"]) == ("out-of-service", "operator", "overhaul")
+    # it is not normal: it stays in the list of the open ones
+    assert [item["state"] for item in (await api.get("/alarms"))["items"]] == ["out-of-service"]
+    back = await api.post(f"{open_alarm}/return-to-service", {})
+    assert (back.status_code, back.json()["state"]) == (200, "active-unacknowledged")
+    assert [(verb, command.alarm_id, command.asset) for verb, command in scripted_edge.alarm_commands] == [
+        ("out-of-service", "alarm-1", None),
+        ("return-to-service", "alarm-1", None),
+    ]
+
+
+async def test_a_machine_goes_out_of_service_and_comes_back(api: RunningApi, scripted_edge: ScriptedEdge) -> None:
+    path = "/assets/pump-101"
+    out = await api.post(f"{path}/out-of-service", {"comment": "overhaul"})
+    assert (out.status_code, out.json()) == (200, {"asset": "pump-101", "rule": None, "in_service": False})
+    back = await api.post(f"{path}/return-to-service", {"rule": "anomaly"})
+    assert (back.status_code, back.json()) == (200, {"asset": "pump-101", "rule": "anomaly", "in_service": True})
+    told = [(verb, c.asset, c.rule, c.by, c.comment, c.alarm_id) for verb, c in scripted_edge.alarm_commands]
+    assert told == [
+        ("out-of-service", "pump-101", None, "operator", "overhaul", ""),
+        ("return-to-service", "pump-101", "anomaly", "operator", None, ""),
+    ]
+    scripted_edge.answer = lambda _verb: "'pump-101' has no alarm rule 'color'"
+    refused = await api.post(f"{path}/out-of-service", {"rule": "color"})
+    assert (refused.status_code, refused.json()["detail"]) == (409, "'pump-101' has no alarm rule 'color'")
+
+    scripted_edge.alarm_commands.clear()
+    assert (await api.client.post(f"/api/v1{path}/out-of-service", json={})).status_code == 401
+    assert (await api.post("/assets/pump-9/out-of-service", {})).status_code == 404
+    # an empty rule is no rule, and not all of them
+    for wrong in ({"rule": ""}, {"rules": "anomaly"}, {"comment": ""}, {"comment": "x" * 1001}):
+        assert (await api.post(f"{path}/out-of-service", wrong)).status_code == 422
+    form = {**api.operator, "Content-Type": "text/plain"}
+    assert (await api.client.post(f"/api/v1{path}/out-of-service", content="{}", headers=form)).status_code == 415
+    assert scripted_edge.alarm_commands == []

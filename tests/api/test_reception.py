@@ -1,13 +1,14 @@
 """The journal contract without a network: any order, loss and repetition ends with everything once."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.arrivals import Arrival, Result, StatusReport, Trimmed
+from api.arrivals import Arrival, Cleared, Result, StatusReport, Trimmed
 from api.reception import Reception
 from api.resend import ANSWER_WITHIN_S, CHUNK, GRACE_S
 from edge.contracts.status import EdgeStatus, JournalStatus
@@ -170,3 +171,14 @@ def test_gaps_of_a_replaced_journal_are_lost_also_when_its_last_message_comes_la
     other = Conversation()
     other.take(result(3))
     assert other.reception.plan([status("journal-2", 0, online=False)], 0).losses == []
+
+
+def test_what_begins_anew_after_it_was_cleared_is_not_cleared() -> None:
+    def change(seq: int) -> Result:
+        return replace(result(seq), kind="alarm", subject="a")
+
+    reception = Reception(client="api-1", cursors={})
+    ended, of_a_case = Cleared("alarm", "a"), Cleared("case", "a")
+    assert reception.plan([change(1), ended], 0).cleared == {ended}
+    assert reception.plan([change(1), ended, of_a_case, change(2)], 0).cleared == {of_a_case}
+    assert reception.plan([change(1), ended, change(2), ended], 0).cleared == {ended}
