@@ -92,6 +92,14 @@ class RunningApi:
         items = (await self.get(f"/assets/{asset}/assessments", points=10_000))["items"]
         return [item["seq"] for item in items]
 
+    async def until_connected(self) -> None:
+        """What is sent without being retained is heard from now on."""
+
+        async def look() -> bool:
+            return bool((await self.status())["broker"]["connected"])
+
+        await until(look)
+
     async def until_contiguous(self, number: int) -> Any:
         async def look() -> Any:
             status = await self.status()

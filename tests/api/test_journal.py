@@ -124,6 +124,7 @@ async def test_while_the_broker_is_away_history_is_served_and_it_is_said(
 
 
 async def test_malformed_messages_are_counted_and_do_no_harm(api: RunningApi, scripted_edge: ScriptedEdge) -> None:
+    await api.until_connected()
     topics = scripted_edge.topics
     good = scripted_edge.entries[scripted_edge.append(assessment("pump-101", 0))][1]
     here = topics.assessment("pump-101")

@@ -64,6 +64,7 @@ async def test_what_an_operator_does_goes_to_the_edge(api: RunningApi, scripted_
 async def test_an_edge_that_refuses_says_why_and_silence_is_told(
     api: RunningApi, scripted_edge: ScriptedEdge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await api.until_connected()
     said = "there is no model in shadow for 'pump'; send one first"
     scripted_edge.answer = lambda _verb: said
     for method, path, body, _ in ROUTES:
@@ -187,6 +188,8 @@ async def test_of_several_others_one_has_to_be_named(
 async def test_a_machine_goes_out_of_service_at_the_edge_that_told_last_of_it(
     api: RunningApi, scripted_edge: ScriptedEdge, second_edge: ScriptedEdge
 ) -> None:
+    await api.until_connected()
+
     async def asked() -> list[str]:
         answer = await api.post("/assets/pump-101/out-of-service", {})
         assert answer.status_code == 200, answer.text
@@ -213,4 +216,5 @@ async def test_a_machine_goes_out_of_service_at_the_edge_that_told_last_of_it(
     await newest(second_edge, 30)
     await api.stop()
     await api.start()
+    await api.until_connected()
     assert await asked() == ["edge-2"]

@@ -169,6 +169,7 @@ async def test_an_alarm_goes_out_of_service_and_comes_back(
 
 
 async def test_a_machine_goes_out_of_service_and_comes_back(api: RunningApi, scripted_edge: ScriptedEdge) -> None:
+    await api.until_connected()
     path = "/assets/pump-101"
     out = await api.post(f"{path}/out-of-service", {"comment": "overhaul"})
     assert (out.status_code, out.json()) == (200, {"asset": "pump-101", "rule": None, "in_service": False})

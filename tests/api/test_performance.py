@@ -103,6 +103,7 @@ async def test_the_newest_spectra_of_known_signals_are_given(fast_api: RunningAp
 
 
 async def test_a_spectrum_that_is_too_large_or_wrong_is_refused(fast_api: RunningApi, scripted_edge: ScriptedEdge) -> None:
+    await fast_api.until_connected()
     topic = scripted_edge.topics.spectrum("pump-101", "acceleration")
     scripted_edge.publish_spectrum(spectrum("pump-101", "acceleration", 0))
     scripted_edge.publish_spectrum(spectrum("pump-101", "acceleration", 10, bins=LARGEST_MESSAGE // 6))
