@@ -33,6 +33,8 @@ from simulator.scenario import Happening, Injection, Repair, Scenario, happening
 S_PER_H: Final = 3600.0
 NS_PER_H: Final = 3_600_000_000_000
 BLOCK_EVERY_S: Final = 60.0
+# before the scenario begins, so that it is known how the machine sounds while healthy
+LISTENED_NS: Final = 2 * NS_PER_H
 ROWS_AT_ONCE: Final = 256
 # remaining lives are compared so often [s]: neighbours say the same
 LIFE_EVERY_S: Final = 60.0
@@ -91,7 +93,8 @@ def play(
         if happening.at_s > hours * S_PER_H:
             break
         story.append(replace(happening, at_s=happening.at_s + before_h * S_PER_H))
-    listener = VibrationRecorder(plant, seed, BLOCK_EVERY_S) if plant.assets[asset].waveforms else None
+    begins = START + round(before_h * NS_PER_H)
+    listener = VibrationRecorder(plant, seed, BLOCK_EVERY_S, begins - LISTENED_NS) if plant.assets[asset].waveforms else None
     ((recording, labels),) = generate(
         plant, [asset], hours=before_h + hours, seed=seed, story=Story(extra=tuple(story)), listener=listener
     )
@@ -102,7 +105,7 @@ def play(
         labels=labels,
         waveforms=tuple(listener.recordings) if listener else (),
         story=tuple(story),
-        begins=START + round(before_h * NS_PER_H),
+        begins=begins,
     )
 
 
@@ -120,7 +123,7 @@ def replay(plant: Plant, model: OnnxModel, plays: Sequence[Play]) -> dict[str, S
     beside = replace(plant, assets={each.name: settings for each in plays})
     pipeline = Pipeline(beside, {"played": model})
     said = {each.name: Said() for each in plays}
-    settled_ns = round(model.spec.n_samples * settings.period_s * 1e9)
+    settled_ns = max(round(model.spec.n_samples * settings.period_s * 1e9), LISTENED_NS if settings.waveforms else 0)
     streams = [_batches(beside, pipeline, each, settled_ns) for each in plays]
     begins = {each.name: each.begins for each in plays}
     last_life: dict[str, int] = {}

@@ -65,11 +65,11 @@ def _check(where: str, waveform: Waveform, fleet: object) -> None:
 class VibrationRecorder:
     """The blocks of a recording's fast signals, taken while it is generated, at the intervals of the plant file or `every_s`.
 
-    Hand it to `generate`; afterwards `recordings` are there.
+    Hand it to `generate`; afterwards `recordings` are there. since: from when on [ns UTC] they are taken
     """
 
-    def __init__(self, plant: Plant, seed: int, every_s: float | None = None) -> None:
-        self._plant, self._seed, self._every_s = plant, seed, every_s
+    def __init__(self, plant: Plant, seed: int, every_s: float | None = None, since: int = 0) -> None:
+        self._plant, self._seed, self._every_s, self._since = plant, seed, every_s, since
         self._sensors: dict[tuple[str, str, int], _Sensor] = {}
         self._blocks: dict[tuple[str, str], list[tuple[int, NDArray[np.float32]]]] = {}
 
@@ -79,7 +79,7 @@ class VibrationRecorder:
             time = start + round((lane.shift * shift_rows + row) * period_s * 1e9)
             for number, (name, waveform) in enumerate(self._plant.assets[lane.asset].waveforms.items()):
                 every = round((self._every_s or waveform.every_s) * 1e9)
-                if time % every:
+                if time % every or time < self._since:
                     continue
                 key = lane.asset, name, lane.shift
                 if key not in self._sensors:

@@ -34,7 +34,7 @@ TAU_S: Final = 60.0
 
 
 class VibrationTrend:
-    """Deviations of the spectral features (n_assets, 4), in spreads, smoothed; 0 where nothing is known.
+    """Deviations of the spectral features (n_assets, 4), in `SPREADS`, smoothed; 0 where nothing is known.
 
     settings: of the assets; they name bearing and rated speed
     """
