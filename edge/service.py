@@ -21,7 +21,7 @@ from edge import __version__
 from edge.commands import Commands
 from edge.contracts.alarm import Alarm
 from edge.contracts.audit import ModelAudit
-from edge.contracts.case import Case
+from edge.contracts.case import Case, CaseState
 from edge.contracts.command import AlarmCommand, AlarmVerb, EvidenceAnswer, EvidenceCommand
 from edge.contracts.plant import Plant
 from edge.contracts.plant_file import source_certificate, source_password
@@ -392,7 +392,10 @@ class EdgeService:
         anew, reached = list(self._plant.assets), self._journal.reached()
         alarms, holding = self._journal.open_alarms()
         self._pipeline.alarms.restore(alarms, holding)
-        self._pipeline.cases.restore(self._journal.open_cases(), alarms)
+        cases = self._journal.open_cases()
+        gone = [case for case in cases if case.asset not in self._plant.assets]
+        self._unwritten.extend(replace(case, state=CaseState.CLOSED, closed=case.changed) for case in gone)
+        self._pipeline.cases.restore([case for case in cases if case not in gone], alarms)
         try:
             if (state := self._journal.load_state()) is not None:
                 anew = self._pipeline.restore(state, reached)
@@ -409,6 +412,7 @@ class EdgeService:
                 now = max(reached, default=alarm.changed)
                 ended = self._pipeline.alarms.end(now, asset=alarm.asset, rule=alarm.rule)
                 self._unwritten.extend([ended] if ended is not None else [])
+                self._pipeline.cases.take(now, [ended] if ended is not None else [])
 
     def _save_ledger(self) -> None:
         self._ledger.save(self._sources.owed)

@@ -132,7 +132,7 @@ MISALIGNMENT: Final = Fault(
         sv="Motor och pump står inte längre i linje: två skakningar per varv, och lagret värms.",
         en="Motor and pump no longer stand in line: two shakes per turn, and the bearing warms.",
     ),
-    mechanism="1.4 misalignment",
+    mechanism="1.3 clearance/alignment failure",
     life_h=6_000.0,
     law=archard,
 )

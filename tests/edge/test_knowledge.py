@@ -90,19 +90,7 @@ def test_signatures_name_what_the_demo_measures(machine: str, name: str, known: 
 
 @pytest.mark.parametrize(
     ("machine", "name", "known"),
-    [
-        pytest.param(
-            *row,
-            marks=[
-                pytest.mark.xfail(
-                    strict=True, reason="table B.2 has 1.3 clearance/alignment failure; the simulator says so, too"
-                )
-            ]
-            if row[1] == "misalignment"
-            else [],
-        )
-        for row in TABLES
-    ],
+    TABLES,
     ids=lambda each: each if isinstance(each, str) else "",
 )
 def test_codes_are_those_of_iso_14224(machine: str, name: str, known: Fault) -> None:
