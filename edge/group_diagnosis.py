@@ -18,7 +18,7 @@ from edge.health_assessment.signature import SignatureDiagnosis
 from edge.health_assessment.spectrum import bearing_rates, envelope_spectrum, line, lines_of, spectrum
 from edge.health_assessment.vibration import VibrationTrend, VibrationZones
 from edge.knowledge import ClassKnowledge
-from edge.prognostic_assessment.degradation import DegradationTrend
+from edge.prognostic_assessment.degradation import GUESSED_FAILURE_SCORE, GUESSED_SPREAD, DegradationTrend
 from edge.prognostic_assessment.remaining_life import remaining_lives
 from edge.state_detection.detector import SCORED, Detection
 
@@ -74,7 +74,7 @@ class GroupDiagnosis:
         self.group = group
         n_assets, period_s = len(group.assets), group.period_ns / 1e9
         self.health = HealthTrend(n_assets, period_s)
-        self.degradation = DegradationTrend(n_assets)
+        self.degradation = DegradationTrend(n_assets, GUESSED_FAILURE_SCORE, GUESSED_SPREAD)
         self.vibration = VibrationTrend(group.settings, period_s)
         self.zones = VibrationZones(group.settings, group.names, period_s)
         self.signature = SignatureDiagnosis(knowledge.faults, group.names, n_assets, period_s)

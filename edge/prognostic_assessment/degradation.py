@@ -3,7 +3,8 @@
 The logarithm y of the score is taken as a Wiener process with drift (damage that grows in proportion to itself, unevenly):
 over a step D it changes by N(b D, s² D). Drift and diffusion come from the newest steps with exponential forgetting. The time
 to the failure level L is then inverse Gaussian with mean (L - y) / b and relative variance s² / (b (L - y)); what is not known
-of the drift is added, and quantiles are those of a log-normal with the same two moments.
+of the drift is added, and so is what is not known of the level: nobody knows at which score a machine of a kind fails before
+some have. Quantiles are those of a log-normal with the same two moments.
 
 Nobody knows beforehand how fast a fault grows, so several steps are watched, from seconds to hours. Of those whose drift is
 significant the surest tells. Where none is, or the score is below its limit, there is no end in sight, and nothing is said; nor
@@ -29,6 +30,9 @@ SIGNIFICANT: Final = 3.0
 FARTHEST: Final = 5.0
 # a health of 0.1: six times the limit
 FAILURE_SCORE: Final = 6.0
+# where no machine has failed yet: somewhere between 5 and 30 times the limit
+GUESSED_FAILURE_SCORE: Final = 12.0
+GUESSED_SPREAD: Final = 0.9
 SMALLEST_SCORE: Final = 0.01
 Z_90: Final = 1.2815515655446004
 S_PER_H: Final = 3600.0
@@ -37,10 +41,14 @@ Floats = NDArray[np.float64]
 
 
 class DegradationTrend:
-    """The process of each asset of a group; (n_steps, n_assets) arrays."""
+    """The process of each asset of a group; (n_steps, n_assets) arrays.
 
-    def __init__(self, n_assets: int) -> None:
+    level: the score at which a machine has failed; spread: of its logarithm, where that is a guess
+    """
+
+    def __init__(self, n_assets: int, level: float = FAILURE_SCORE, spread: float = 0.0) -> None:
         shape = len(STEPS_S), n_assets
+        self._failure, self._spread = math.log(level), spread
         self._step_ns = (np.array(STEPS_S) * 1e9).astype(np.int64)
         self._block = np.full(len(STEPS_S), -1, np.int64)
         self._sum, self._count = np.zeros(shape), np.zeros(shape)
@@ -98,9 +106,9 @@ class DegradationTrend:
             # a variance from few steps is too small
             variance = self._variance * self._weight / np.maximum(self._weight - 1.0, 1.0)
             error = np.sqrt(variance / self._weight)
-            left = math.log(FAILURE_SCORE) - self._level
+            left = self._failure - self._level
             mean = left / self._drift
-            relative = variance / (self._drift * left) + (error / self._drift) ** 2
+            relative = variance / (self._drift * left) + (error / self._drift) ** 2 + (self._spread / left) ** 2
             sure = (
                 (self._seen >= LEAST_STEPS)
                 & (self._drift > SIGNIFICANT * error)
