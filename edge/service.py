@@ -10,7 +10,7 @@ import logging
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,14 +22,15 @@ from edge.commands import Commands
 from edge.contracts.alarm import Alarm
 from edge.contracts.audit import ModelAudit
 from edge.contracts.case import Case, CaseState
-from edge.contracts.command import AlarmCommand, AlarmVerb, EvidenceAnswer, EvidenceCommand
+from edge.contracts.command import AlarmCommand, AlarmVerb, EvidenceCommand
 from edge.contracts.plant import Plant
 from edge.contracts.plant_file import source_certificate, source_password
 from edge.contracts.sample_account import Fate
 from edge.contracts.sample_batch import SampleBatch, WaveformBlock
 from edge.contracts.status import EdgeStatus, JournalStatus
 from edge.data_acquisition.stream_clock import StreamClock
-from edge.evidence import Draft, Evidence, parts_of
+from edge.evidence import Evidence
+from edge.evidence_files import EvidenceFiles
 from edge.journal import Journal, JournalError, Result
 from edge.knowledge import load_knowledge
 from edge.ledger import Ledger
@@ -94,7 +95,7 @@ class EdgeService:
         self._tidying: asyncio.subprocess.Process | None = None
         self._ledger = Ledger(home / "edge" / "gaps.sqlite", plant, self._sources.cause_of)
         self._evidence = Evidence(home / "edge" / "evidence", plant, texts)
-        self._writing_evidence: asyncio.Task[None] | None = None
+        self._evidence_files = EvidenceFiles(self._evidence)
         self._outputs: dict[str, Output] = {}
 
     async def warm_up(self, patience_s: float) -> None:
@@ -140,7 +141,7 @@ class EdgeService:
             self._models.cancel()
             self._step()
             self._save_state()
-            await self._finish_evidence()
+            await self._evidence_files.finish()
             self._recorder.write(time.time())
             self._recorder.close()
             self._save_ledger()
@@ -217,7 +218,7 @@ class EdgeService:
                 self._telemetry.show(self._status(online=True), assessed, self._account_shown())
                 self._keep_journal()
                 self._models.look()
-                self._write_evidence()
+                self._evidence_files.look(self._clock.time(time.monotonic()))
                 if self._recorder.write(time.time()):
                     await self._tidy_recordings()
             if now >= next_state:
@@ -315,30 +316,8 @@ class EdgeService:
         # written with the next results: models may have something to tell before there is a journal
         self._unwritten.append(step)
 
-    def _write_evidence(self) -> None:
-        """Begin to write what is due, one after the other, in a thread."""
-        if self._writing_evidence is not None and not self._writing_evidence.done():
-            return
-        if drafts := self._evidence.due(self._clock.time(time.monotonic())):
-            self._writing_evidence = asyncio.create_task(self._written(drafts), name="evidence")
-
-    async def _written(self, drafts: Sequence[Draft]) -> None:
-        for draft in drafts:
-            try:
-                await asyncio.to_thread(draft.write)
-                await asyncio.to_thread(self._evidence.tidy)
-            except OSError as error:
-                logger.error("%s: evidence cannot be written: %s", draft.path, error.strerror or error)
-
-    async def _finish_evidence(self) -> None:
-        if self._writing_evidence is not None:
-            await self._writing_evidence
-        await self._written(self._evidence.due(None))
-
     def _send_evidence(self, command: EvidenceCommand) -> None:
-        content = self._evidence.read(command.alarm_id)
-        parts, sha256 = parts_of(content)
-        answer = EvidenceAnswer(command_id=command.command_id, parts=len(parts), n_bytes=len(content), sha256=sha256)
+        parts, answer = self._evidence_files.answer(command)
         self._publisher.publish_evidence(command.command_id, command.client, parts, answer)
 
     def _status(self, *, online: bool) -> EdgeStatus:

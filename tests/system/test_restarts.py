@@ -73,7 +73,12 @@ def test_each_process_may_die_and_come_back(running: tuple[Site, dict[str, Proce
         for alarm in site.get("/alarms?state=all")["items"]
         for change in site.get(f"/alarms/{alarm['alarm_id']}")["history"]
     ]
-    numbers = sorted(message["seq"] for message in [*items, *alarms] if message["journal"] == journal["journal"])
+    cases = [
+        change for case in site.get("/cases?state=all")["items"] for change in site.get(f"/cases/{case['case_id']}")["history"]
+    ]
+    minutes = site.get(f"/assets/{PUMP}/performance?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z")["items"]
+    results = [*items, *alarms, *cases, *minutes, *site.get("/models/audit")["items"]]
+    numbers = sorted(message["seq"] for message in results if message["journal"] == journal["journal"])
     assert numbers[: journal["contiguous"]] == list(range(1, journal["contiguous"] + 1))
     times = [item["time"] for item in items]
     assert len(times) == len(set(times)), "an instant was assessed twice"
