@@ -41,7 +41,7 @@ async def train_missing_models(plant: Plant, plant_file: Path, home: Path) -> No
     cores = asyncio.Semaphore(os.cpu_count() or 1)
 
     async def train(asset: str) -> None:
-        recording = home / "simulator" / f"healthy-{asset}.csv"
+        recording = home / "simulator" / f"healthy-{asset}.parquet"
         of_asset = ("--plant", str(plant_file), "--asset", asset)
         async with cores:
             hours = str(HEALTHY_HOURS * max(plant.assets[asset].period_s, 1.0))

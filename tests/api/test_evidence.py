@@ -28,6 +28,8 @@ async def known_alarm(api: RunningApi, scripted_edge: ScriptedEdge) -> str:
 
 
 async def fetch(api: RunningApi, path: str) -> tuple[int, str]:
+    # a machine that is busy with other tests may lose the broker for a moment
+    await api.until_connected()
     answer = await api.client.get(path)
     assert answer.headers["content-type"] == "application/problem+json"
     return answer.status_code, answer.json()["detail"]
