@@ -54,7 +54,10 @@ class Scada(Host):
         """All that the edge said as metrics with names; fails where something does not follow from what was said before."""
         reader = Reader(GROUP, NODE)
         commands = (Kind.NCMD, Kind.DCMD)
-        return [reader.read(str(heard.topic), heard.data) for heard in self.heard if heard.topic.kind not in commands]
+        told = [heard for heard in self.heard if heard.topic.kind not in commands]
+        # one who comes in the midst of births waits for the next
+        first = next((number for number, heard in enumerate(told) if heard.topic.kind is Kind.NBIRTH), len(told))
+        return [reader.read(str(heard.topic), heard.data) for heard in told[first:]]
 
     def births(self, asset: str = PRESS) -> list[Heard]:
         return [heard for heard in self.of(Kind.DBIRTH) if heard.topic.device == asset]
