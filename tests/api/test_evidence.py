@@ -27,12 +27,9 @@ async def known_alarm(api: RunningApi, scripted_edge: ScriptedEdge) -> str:
     return "/api/v1/alarms/alarm-1/evidence"
 
 
-async def fetch(api: RunningApi, path: str, tries: int = 1) -> tuple[int, str]:
-    """The answer's status and words; asked again where broker or edge were not heard in time, as on a very busy machine."""
+async def fetch(api: RunningApi, path: str) -> tuple[int, str]:
     await api.until_connected()
     answer = await api.client.get(path)
-    if answer.status_code in (503, 504) and tries > 1:
-        return await fetch(api, path, tries - 1)
     assert answer.headers["content-type"] == "application/problem+json"
     return answer.status_code, answer.json()["detail"]
 
@@ -77,23 +74,26 @@ async def test_two_at_once_do_not_mix(api: RunningApi, scripted_edge: ScriptedEd
 
 
 async def test_a_file_that_is_not_what_it_should_be_is_refused(
-    api: RunningApi, scripted_edge: ScriptedEdge, known_alarm: str
+    api: RunningApi, scripted_edge: ScriptedEdge, known_alarm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # what is asserted does not depend on how busy this machine is; an answer that is lost still fails
+    monkeypatch.setattr(commands, "ANSWER_WITHIN_S", 60.0)
+
     def changed(command: EvidenceCommand) -> Parts:
         return [(0, b"other"), (END, answer_for(command.command_id, b"right", 1))]
 
     scripted_edge.evidence = changed
-    status, detail = await fetch(api, known_alarm, tries=5)
+    status, detail = await fetch(api, known_alarm)
     assert (status, "sha256" in detail, "edge-1" in detail) == (502, True, True)
 
     scripted_edge.evidence = lambda _command: [("one", b"x")]
-    assert await fetch(api, known_alarm, tries=5) == (
+    assert await fetch(api, known_alarm) == (
         502,
         "edge 'edge-1' sent the file wrongly: 'one' should be the number of a part, or 'end'",
     )
 
     scripted_edge.evidence = lambda _command: [(0, b"x"), (END, b'{"parts":1}')]
-    status, detail = await fetch(api, known_alarm, tries=5)
+    status, detail = await fetch(api, known_alarm)
     assert (status, "command_id" in detail) == (502, True)
 
 

@@ -173,7 +173,7 @@ class Machine:
 FAULTS = {
     "bearing": {"damage": {BearingPart.OUTER: Damage(severity=0.5, velocity=5.0)}},
     "1x": {"unbalance": 6.0},
-    "2x": {"misalignment": 5.0},
+    "2x": {"misalignment": 1.0},
     "hiss": {"cavitation": 3.0},
 }
 
@@ -187,8 +187,7 @@ def test_each_fault_raises_its_feature(asset: str, feature: str) -> None:
     ill = machine.hear(vibration(asset, 30, seed=4, **FAULTS[feature]), healthy=False)
     assert ill[feature] > 1.0
     if feature in ("1x", "2x"):
-        # what deviates most is told no farther than a bound, which both may reach
-        assert ill[feature] == pytest.approx(max(ill.values()), abs=0.05)
+        assert max(ill, key=lambda name: ill[name]) == feature
 
 
 def test_what_is_anomalous_does_not_become_usual() -> None:
