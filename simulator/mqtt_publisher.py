@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import cycle
 from typing import Final, Self
 
-from edge.contracts.command import Catalogue
+from edge.contracts.command import Catalogue, Reply
 from edge.contracts.plant import MqttSource, Plant
 from edge.contracts.plant_file import source_password
 from edge.contracts.sample_batch import WaveformBlock
@@ -75,6 +75,10 @@ class MqttPublisher:
         self._in_flight: dict[int, tuple[str, bytes]] = {}
         self._unsent: deque[tuple[str, bytes]] = deque()
         self._ignored: list[tuple[str, bytes]] = []
+        # replies on their way to the broker by message id, and those to be sent again after an outage: whoever asks for
+        # a cut connection waits for the answer all the same
+        self._replies: dict[int, Reply] = {}
+        self._owed: list[Reply] = []
         self._progress = asyncio.Event()
         self._connection = MqttConnection(
             url=source.url,
@@ -106,12 +110,18 @@ class MqttPublisher:
                         logger.warning("%d messages were not published while the broker was away", self._missed)
                         self._missed = 0
                     self._publish_catalogue()
+                    owed, self._owed = self._owed, []
+                    for reply in owed:
+                        self._reply(reply)
                 case Lost(reason=reason):
                     self._connected = False
                     self._unsent.extendleft(reversed(self._in_flight.values()))
                     self._in_flight.clear()
+                    self._owed.extend(self._replies.values())
+                    self._replies.clear()
                     logger.warning("%s", reason)
                 case Published(mid=mid, subscribed=subscribed):
+                    self._replies.pop(mid, None)
                     sent = self._in_flight.pop(mid, None)
                     if sent is not None and not subscribed:
                         self._ignored.append(sent)
@@ -236,7 +246,14 @@ class MqttPublisher:
         if reply is not None:
             if self._shown != self._site.changes:
                 self._publish_catalogue()
-            self._connection.publish(self._topics.simulator_reply(reply.command_id), encode(reply))
+            self._reply(reply)
+
+    def _reply(self, reply: Reply) -> None:
+        mid = self._connection.publish(self._topics.simulator_reply(reply.command_id), encode(reply))
+        if mid is None:
+            self._owed.append(reply)
+        else:
+            self._replies[mid] = reply
 
 
 def _nothing() -> bytes:
