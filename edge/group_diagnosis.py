@@ -13,7 +13,7 @@ from edge.contracts.spectrum import SpectrumLine, WaveformSpectrum
 from edge.data_manipulation.grid import GridRow
 from edge.data_manipulation.waveform_hold import WaveformHold
 from edge.groups import Group
-from edge.health_assessment.health import HealthTrend, zone
+from edge.health_assessment.health import HealthTrend, zones
 from edge.health_assessment.signature import SignatureDiagnosis
 from edge.health_assessment.spectrum import bearing_rates, envelope_spectrum, line, lines_of, spectrum
 from edge.health_assessment.vibration import VibrationTrend, VibrationZones
@@ -25,6 +25,8 @@ from edge.state_detection.detector import SCORED, Detection
 S_PER_MIN = 60.0
 # bins of a spectrum that is published
 MOST_BINS = 800
+# an amplitude that counts as none
+SMALLEST = 1e-9
 
 Floats = NDArray[np.float64]
 
@@ -46,11 +48,11 @@ class Diagnoses:
     probability: Floats
     by: Diagnosis
 
-    def zone(self, asset: int) -> Zone | None:
-        """The worse of health's and the vibration's."""
-        known = [zone(float(self.health[asset]))] if np.isfinite(self.health[asset]) else []
-        found = [each for each in (*known, self.zones[asset]) if each is not None]
-        return max(found, default=None)
+    @property
+    def all_zones(self) -> list[Zone | None]:
+        """Of each asset the worse of health's and the vibration's."""
+        by_health = zones(self.health)
+        return [max(one, other) if one and other else one or other for one, other in zip(by_health, self.zones, strict=True)]
 
     def fault(self, asset: int) -> FaultMode | None:
         """The likeliest fault mode; None where none is likelier than no fault."""
@@ -102,6 +104,8 @@ class GroupDiagnosis:
         self.vibration.forget(~running)
         spectral = self.vibration.advance()
         by_signature = self.signature.update(self._deviation(row.value, detection, spec), spectral)
+        # much of what tells faults apart is in the sound: while nobody knows what of it is usual, none is named
+        by_signature[self.vibration.is_strange] = 0.0
         given = detection.outputs.get("fault_probability")
         # a model that knows the machine's life knows more than the trend of its score
         by_trend = self.degradation.update(row.time, detection.score).astype(np.float32)
@@ -182,5 +186,9 @@ def _thinned(step_hz: float, amplitude: Floats) -> tuple[float, tuple[float, ...
     """At most `MOST_BINS` bins, of neighbours the largest."""
     together = -(-len(amplitude) // MOST_BINS)
     padded = np.pad(amplitude, (0, -len(amplitude) % together))
-    thin = padded.reshape(-1, together).max(axis=1).astype(np.float32)
-    return step_hz * together, tuple(float(f"{each:.4g}") for each in thin)
+    thin = padded.reshape(-1, together).max(axis=1)
+    # four digits are more than a block can tell
+    digit = 10.0 ** (np.floor(np.log10(np.maximum(thin, SMALLEST))) - 3.0)
+    # a whole number by a whole number gives the float that is written the shortest
+    rounded = np.round(thin / digit) * np.maximum(digit, 1.0) / np.maximum(np.round(1.0 / digit), 1.0)
+    return step_hz * together, tuple(rounded.tolist())

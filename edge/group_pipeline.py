@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge.advisory_generation.alarm_list import AlarmList
 from edge.advisory_generation.case_list import CaseList
 from edge.contracts.alarm import Alarm
-from edge.contracts.assessment import Assessment, ModelIdentity, State
+from edge.contracts.assessment import Assessment, Diagnosis, ModelIdentity, State
 from edge.contracts.case import Case
 from edge.contracts.performance import Performance
 from edge.contracts.plant import Plant
@@ -142,7 +142,7 @@ class GroupPipeline:
         spec = self.detector.model.spec if self.detector else None
         found = self.diagnosis.update(row, running, detection, spec)
         spoken = np.flatnonzero(~row.silent).tolist()
-        assessments = {asset: self._assessment(row, detection, found, asset) for asset in spoken}
+        assessments = self._assessments(row, detection, found)
         results.assessments.extend(assessments.values())
         anomalous = detection.score >= 1.0
         results.performances.extend(
@@ -185,46 +185,54 @@ class GroupPipeline:
         level = value[np.arange(len(value)), np.maximum(self._running_signal, 0)]
         return ~watched | np.isnan(level) | (level > self._running_above)
 
-    def _assessment(self, row: GridRow, detection: Detection, found: Diagnoses, asset: int) -> Assessment:
-        names, present = self.group.names, self.group.is_number[asset]
-        value = row.value[asset].astype(np.float32)
-        measured = {
-            name: (number if np.isfinite(number) else None)
-            for name, number, there in zip(names, value, present, strict=True)
-            if there
-        }
-        scored = detection.reason[asset] == SCORED
-        health = found.health[asset]
-        outputs = detection.outputs if scored else {}
-        model = self.detector.model.spec if self.detector else None
-        state = State.ANOMALOUS if detection.anomalous[asset] else State.NORMAL
-        return Assessment(
-            asset=self.group.assets[asset],
-            time=row.time,
-            state=state if scored else State.WITHHELD,
-            reason=None if scored else REASONS[detection.reason[asset]],
-            score=detection.score[asset] if scored else None,
-            contribution=self._by_signal(outputs.get("contribution"), asset),
-            measured=measured,
-            expected=self._by_signal(outputs.get("expected"), asset),
-            known=outputs["known"][asset] if "known" in outputs else None,
-            coverage=detection.coverage[asset],
-            health=health if np.isfinite(health) else None,
-            zone=found.zone(asset),
-            vibration_zone=found.zones[asset],
-            # without an anomaly there is nothing to name, whatever it is like
-            fault=found.fault(asset) if scored and (found.by == "model" or detection.score[asset] >= 1.0) else None,
-            rul_h=found.lives[asset] if scored else None,
-            model=ModelIdentity(name=model.name, version=model.version) if model else None,
-        )
-
-    def _by_signal(self, values: NDArray[np.float32] | None, asset: int) -> dict[str, float] | None:
-        if values is None or self.detector is None:
-            return None
-        spec = self.detector.model.spec
+    def _assessments(self, row: GridRow, detection: Detection, found: Diagnoses) -> dict[int, Assessment]:
+        """By asset what is said of it at this instant; nothing of those that have been silent for long."""
+        names, present = self.group.names, self.group.is_number
+        values = row.value.astype(np.float32)
+        # as a rule every signal has a number
+        there = np.isfinite(values)
+        whole = np.asarray((there & present).all(axis=1)).tolist()
+        spec = self.detector.model.spec if self.detector else None
+        model = ModelIdentity(name=spec.name, version=spec.version) if spec else None
         # contributions may go on with the waveforms
-        sources = [*(signal.name for signal in spec.signals), *(wave.name for wave in spec.waveforms)]
-        return dict(zip(sources, values[asset], strict=False))
+        sources = [*(signal.name for signal in spec.signals), *(wave.name for wave in spec.waveforms)] if spec else []
+        contribution, expected = (detection.outputs.get(name) if spec else None for name in ("contribution", "expected"))
+        known = detection.outputs.get("known")
+        reasons, health = detection.reason.tolist(), np.isfinite(found.health).tolist()
+        is_anomalous, zones = detection.anomalous.tolist(), found.all_zones
+        # without an anomaly there is nothing to name, whatever it is like
+        nameable = [found.by is Diagnosis.MODEL or score >= 1.0 for score in detection.score.tolist()]
+        told = {}
+        for asset in np.flatnonzero(~row.silent).tolist():
+            scored = reasons[asset] == SCORED
+            measured: dict[str, float | None] = dict(zip(names, values[asset], strict=True))
+            if not whole[asset]:
+                measured = {
+                    name: (number if finite else None)
+                    for (name, number), finite, wanted in zip(measured.items(), there[asset], present[asset], strict=True)
+                    if wanted
+                }
+            told[asset] = Assessment(
+                asset=self.group.assets[asset],
+                time=row.time,
+                state=State.WITHHELD if not scored else State.ANOMALOUS if is_anomalous[asset] else State.NORMAL,
+                reason=None if scored else REASONS[reasons[asset]],
+                score=detection.score[asset] if scored else None,
+                contribution=dict(zip(sources, contribution[asset], strict=False))
+                if scored and contribution is not None
+                else None,
+                measured=measured,
+                expected=dict(zip(sources, expected[asset], strict=False)) if scored and expected is not None else None,
+                known=known[asset] if scored and known is not None else None,
+                coverage=detection.coverage[asset],
+                health=found.health[asset] if health[asset] else None,
+                zone=zones[asset],
+                vibration_zone=found.zones[asset],
+                fault=found.fault(asset) if scored and nameable[asset] else None,
+                rul_h=found.lives[asset] if scored else None,
+                model=model,
+            )
+        return told
 
     def _spectra(self, row: GridRow, alarmed: set[str]) -> list[WaveformSpectrum]:
         told = []

@@ -23,6 +23,7 @@ from edge.contracts.assessment import Zone
 TAU_S: Final = 60.0
 SCORE_CAP: Final = 10.0
 # the smallest health of zones A, B and C: the smoothed score at 2/3, 1 and 2 times the limit
+_ZONES: Final = tuple(Zone)
 ZONE_LIMITS: Final = tuple(1 / (1 + (score / 2) ** 2) for score in (2 / 3, 1.0, 2.0))
 
 
@@ -49,13 +50,11 @@ class HealthTrend:
         self._evidence[:] = state["evidence"]
 
 
-def zone(health: float) -> Zone:
-    """The zone of a health (0..1).
+def zones(health: NDArray[np.float32]) -> list[Zone | None]:
+    """The zones of healths (n_assets,) 0..1; None where unknown.
 
-    >>> zone(0.95).value, zone(0.85).value, zone(0.6).value, zone(0.1).value
-    ('A', 'B', 'C', 'D')
+    >>> [str(zone) for zone in zones(np.array([0.95, 0.85, 0.6, 0.1, np.nan], np.float32))]
+    ['A', 'B', 'C', 'D', 'None']
     """
-    for limit, name in zip(ZONE_LIMITS, (Zone.A, Zone.B, Zone.C), strict=True):
-        if health >= limit:
-            return name
-    return Zone.D
+    worse = (health[:, None] < np.array(ZONE_LIMITS)).sum(axis=1).tolist()
+    return [_ZONES[number] if known else None for number, known in zip(worse, np.isfinite(health).tolist(), strict=True)]

@@ -16,6 +16,7 @@ Source: R. B. Randall, J. Antoni: Rolling element bearing diagnostics, a tutoria
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -51,10 +52,15 @@ def spectrum(points: NDArray[np.float32], rate_hz: float) -> Spectrum:
     >>> round(float(found.amplitude[0, 50]), 2)
     1.0
     """
-    window = np.hanning(points.shape[1])
+    window = _hann(points.shape[1])
     centred = points - points.mean(axis=1, keepdims=True)
     amplitude = np.abs(np.fft.rfft(centred * window, axis=1)) * (2.0 / window.sum())
     return Spectrum(step_hz=rate_hz / points.shape[1], amplitude=amplitude)
+
+
+@cache
+def _hann(n_points: int) -> Floats:
+    return np.hanning(n_points)
 
 
 def envelope_spectrum(points: NDArray[np.float32], rate_hz: float) -> Spectrum:

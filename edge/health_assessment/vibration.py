@@ -31,6 +31,7 @@ MOST: Final = 5.0
 # spreads that count as one, as the half-width of a signal's band does
 SPREADS: Final = 2.0
 TAU_S: Final = 60.0
+_ZONES: Final = tuple(Zone)
 
 
 class VibrationTrend:
@@ -44,11 +45,13 @@ class VibrationTrend:
         self._bearings = [asset.nameplate.bearing if asset.nameplate else None for asset in settings]
         self._usual, self._square, self._counts = np.zeros((3, *shape))
         self._newest = np.zeros(shape)
+        self._heard = np.zeros(len(settings), np.bool_)
         self._weight = -math.expm1(-period_s / TAU_S)
         self._smooth = np.zeros(shape)
 
     def take(self, asset: int, points: NDArray[np.float32], rate_hz: float, shaft_hz: float, *, healthy: bool) -> None:
         """A new block (n_points,) of one asset. healthy: whether it may teach what is usual."""
+        self._heard[asset] = True
         feature = self._features(asset, points[None], rate_hz, shaft_hz)
         known = np.isfinite(feature)
         usual, square, counts = self._usual[asset], self._square[asset], self._counts[asset]
@@ -62,6 +65,11 @@ class VibrationTrend:
             value = np.where(known, feature, usual)
             usual += weight * (value - usual)
             square += weight * (value**2 - square)
+
+    @property
+    def is_strange(self) -> NDArray[np.bool_]:
+        """(n_assets,) whether it is heard, but was not while healthy for long enough to tell what is unusual."""
+        return self._heard & (self._counts < LEAST_BLOCKS).all(axis=1)
 
     def advance(self) -> Floats:
         """One instant on; what it is now, in `SPREADS`."""
@@ -115,7 +123,7 @@ class VibrationZones:
         self._velocity = np.where(taken, before + self._weight * (now - before), self._velocity)
         number = (self._velocity[:, None] > self._boundaries).sum(axis=1)
         told = np.isfinite(now) & np.isfinite(self._velocity) & np.isfinite(self._boundaries[:, 0]) & running
-        return [tuple(Zone)[n] if known else None for n, known in zip(number.tolist(), told.tolist(), strict=True)]
+        return [_ZONES[n] if known else None for n, known in zip(number.tolist(), told.tolist(), strict=True)]
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         return {"velocity": self._velocity}

@@ -1,7 +1,6 @@
 """What each machine of a group does with its time, what it takes and what it makes: one `Performance` each minute."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,6 +17,7 @@ PERIOD_S: Final = 60.0
 PERIOD_NS: Final = 60_000_000_000
 # a counter's step over a longer silence belongs to no lot [s]
 LONGEST_STEP_S: Final = 120.0
+_OPERATIONS: Final = tuple(Operation)
 # of the units of flows the time that they are of [s]
 FLOW_S: Final[Mapping[str, float]] = {"/h": 3600.0, "/min": 60.0, "/s": 1.0}
 # what plants call what a machine does, where the plant file does not say
@@ -84,7 +84,8 @@ class ProductionTrend:
         texts: Mapping[tuple[str, str], TextTable],
         period_s: float,
     ) -> None:
-        self._assets, self._settings, self._period_s = assets, settings, period_s
+        self._assets, self._period_s = assets, period_s
+        self._runs_by = [setting.running is not None for setting in settings]
         self._machines: dict[int, _Machine] = {}
         for row, (asset, setting) in enumerate(zip(assets, settings, strict=True)):
             if (production := setting.production) is not None:
@@ -100,6 +101,13 @@ class ProductionTrend:
                 )
                 self._machines[row].lots.stepwise = not self._machines[row].is_flow
         n = len(assets)
+        # of the machines in their order (n_machines,): row, columns of energy and product (n_machines, 2), of recipe and state
+        machines = self._machines.values()
+        self._rows = np.array([machine.row for machine in machines], np.int64)
+        self._counters = _columns(machines, "energy", "product")
+        self._texts = _columns(machines, "recipe", "state")
+        # of a flow what one second of it makes, NaN where whole pieces are counted
+        self._flow = np.array([1.0 / FLOW_S[machine.flow_time] if machine.is_flow else np.nan for machine in machines])
         self._operation_s = np.zeros((n, len(Operation)))
         self._withheld_s = np.zeros((n, len(Reason)))
         # energy and product of the minute, NaN until something counts them
@@ -108,7 +116,11 @@ class ProductionTrend:
         self._before_time = np.zeros(n, np.int64)
         # the end of the minute that is counted [ns UTC], 0: none; and what was heard last in it
         self._minute = np.zeros(n, np.int64)
-        self._last: list[tuple[Operation, str | None]] = [(Operation.UNKNOWN, None)] * n
+        self._last_operation = np.full(n, _OPERATIONS.index(Operation.UNKNOWN))
+        self._last_recipe: list[str | None] = [None] * n
+        # what the machines said last in texts, and what that means
+        self._said: tuple[NDArray[np.float64], NDArray[np.bool_]] | None = None
+        self._meant = self._last_operation, self._last_recipe
 
     def advance(
         self,
@@ -120,24 +132,28 @@ class ProductionTrend:
         silent: NDArray[np.bool_],
     ) -> list[Performance]:
         """One instant [ns UTC] of all assets: (n_assets, n_signals) and (n_assets,); reason: -1 where there is a score."""
-        operations, recipes = self._operations(value, running)
+        operation, recipes = self._operations(value, running)
         minute = -(-time // PERIOD_NS) * PERIOD_NS
         # what was begun before a silence, or where instants do not fall on whole minutes
         told = self._tell(np.flatnonzero((self._minute != 0) & (self._minute != minute)))
         rows = np.flatnonzero(~silent)
         self._minute[rows] = minute
-        self._operation_s[rows, [tuple(Operation).index(operations[row]) for row in rows]] += self._period_s
+        self._operation_s[rows, operation[rows]] += self._period_s
         withheld = rows[reason[rows] >= 0]
         self._withheld_s[withheld, reason[withheld]] += self._period_s
-        for row in rows.tolist():
-            self._last[row] = operations[row], recipes[row]
-        for row, machine in self._machines.items():
-            self._count(time, machine, value, recipes[row], healthy=not anomalous[row])
+        self._last_operation = np.where(silent, self._last_operation, operation)
+        self._last_recipe = (
+            recipes
+            if len(rows) == len(silent)
+            else [last if s else recipe for last, recipe, s in zip(self._last_recipe, recipes, silent, strict=True)]
+        )
+        if len(self._rows):
+            self._count(time, value, recipes, anomalous)
         return told + (self._tell(np.flatnonzero(self._minute == minute)) if time == minute else [])
 
     def _tell(self, rows: NDArray[np.int64]) -> list[Performance]:
         """Of these assets the minutes that are over."""
-        told = [self._performance(int(self._minute[row]), row, *self._last[row]) for row in rows.tolist()]
+        told = [self._performance(int(self._minute[row]), row) for row in rows.tolist()]
         self._operation_s[rows], self._withheld_s[rows], self._counted[rows], self._minute[rows] = 0.0, 0.0, np.nan, 0
         return told
 
@@ -160,54 +176,61 @@ class ProductionTrend:
         for machine in self._machines.values():
             machine.lots.began = None
 
-    def _operations(self, value: NDArray[np.float64], running: NDArray[np.bool_]) -> tuple[list[Operation], list[str | None]]:
+    def _operations(self, value: NDArray[np.float64], running: NDArray[np.bool_]) -> tuple[NDArray[np.int64], list[str | None]]:
+        """Of all assets what they do, as indices of `_OPERATIONS`, and their recipes; anew only when they say something new."""
+        said = _cells(value, self._rows, self._texts)
+        if self._said is not None and _same(said, self._said[0]) and np.array_equal(running, self._said[1]):
+            return self._meant
         operations: list[Operation] = []
         recipes: list[str | None] = []
-        for row, setting in enumerate(self._settings):
+        for row, runs_by in enumerate(self._runs_by):
             machine = self._machines.get(row)
-            said = machine.text("state", value) if machine else None
-            if machine is not None and said is not None:
-                operations.append(_named(said, machine.production))
-            elif setting.running is not None:
+            state = machine.text("state", value) if machine else None
+            if machine is not None and state is not None:
+                operations.append(_named(state, machine.production))
+            elif runs_by:
                 operations.append(Operation.RUNNING if running[row] else Operation.OFF)
             else:
                 operations.append(Operation.UNKNOWN)
             recipes.append(machine.text("recipe", value) if machine else None)
-        return operations, recipes
+        self._said = said, running.copy()
+        self._meant = np.array([_OPERATIONS.index(operation) for operation in operations], np.int64), recipes
+        return self._meant
 
-    def _count(self, time: int, machine: _Machine, value: NDArray[np.float64], recipe: str | None, *, healthy: bool) -> None:
-        row = machine.row
-        columns = [machine.columns.get(role) for role in ("energy", "product")]
-        now = np.array([math.nan if column is None else value[row, column] for column in columns])
-        passed_s = (time - int(self._before_time[row])) / 1e9
-        steps = np.full(2, np.nan)
-        if 0 < passed_s <= LONGEST_STEP_S:
-            steps = now - self._before[row]
-            if machine.is_flow:
-                steps[1] = now[1] * passed_s / FLOW_S[machine.flow_time]
-        self._before[row], self._before_time[row] = now, time
-        counts = steps >= 0
-        self._counted[row, counts] = np.nan_to_num(self._counted[row, counts]) + steps[counts]
-        energy, amount = (float(step) if counted else None for step, counted in zip(steps, counts, strict=True))
-        if None in columns:
-            return
-        if (lot := machine.lots.step(time, recipe, energy, amount, healthy=healthy)) is not None:
-            product = machine.production.product or ""
-            machine.newest = specific_energy(lot, recipe, machine.unit("energy"), product, self._product_unit(machine))
+    def _count(
+        self, time: int, value: NDArray[np.float64], recipes: Sequence[str | None], anomalous: NDArray[np.bool_]
+    ) -> None:
+        """What the machines took and made since the instant before."""
+        rows = self._rows
+        now = _cells(value, rows, self._counters)
+        passed_s = (time - self._before_time[rows]) / 1e9
+        steps = now - self._before[rows]
+        steps[:, 1] = np.where(np.isnan(self._flow), steps[:, 1], now[:, 1] * passed_s * self._flow)
+        steps[(passed_s <= 0) | (passed_s > LONGEST_STEP_S)] = np.nan
+        steps[~(steps >= 0)] = np.nan
+        self._before[rows], self._before_time[rows] = now, time
+        counted = self._counted[rows]
+        self._counted[rows] = np.where(np.isnan(steps), counted, np.where(np.isnan(counted), 0.0, counted) + steps)
+        for machine, (energy, amount) in zip(self._machines.values(), steps.tolist(), strict=True):
+            lot = machine.lots.step(time, recipes[machine.row], energy, amount, healthy=not anomalous[machine.row])
+            if lot is not None:
+                product = machine.production.product or ""
+                unit, recipe = machine.unit("energy"), recipes[machine.row]
+                machine.newest = specific_energy(lot, recipe, unit, product, self._product_unit(machine))
 
     def _product_unit(self, machine: _Machine) -> str:
         unit = machine.unit("product")
         return unit.removesuffix(machine.flow_time) if machine.is_flow else unit
 
-    def _performance(self, time: int, row: int, operation: Operation, recipe: str | None) -> Performance:
-        seconds = dict(zip(Operation, self._operation_s[row].tolist(), strict=True))
+    def _performance(self, time: int, row: int) -> Performance:
+        seconds = dict(zip(_OPERATIONS, self._operation_s[row].tolist(), strict=True))
         known_s = sum(seconds.values()) - seconds[Operation.UNKNOWN]
         told = Performance(
             asset=self._assets[row],
             time=time,
             period_s=PERIOD_S,
-            operation=operation,
-            recipe=recipe,
+            operation=_OPERATIONS[self._last_operation[row]],
+            recipe=self._last_recipe[row],
             operation_s={name.value: s for name, s in seconds.items() if s},
             withheld_s={name.value: s for name, s in zip(Reason, self._withheld_s[row].tolist(), strict=True) if s},
             utilisation=seconds[Operation.RUNNING] / known_s if known_s else None,
@@ -230,10 +253,25 @@ class ProductionTrend:
         return {"before": self._before, "before_time": self._before_time, "lots": np.array(texts, np.str_)}
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        self._before[:], self._before_time[:] = state["before"], state["before_time"]
+        self._before[:], self._before_time[:], self._said = state["before"], state["before_time"], None
         for row, machine in self._machines.items():
             if text := str(state["lots"][row]):
                 machine.lots = EnergyLots.of_text(text, stepwise=not machine.is_flow)
+
+
+def _columns(machines: Iterable[_Machine], *roles: str) -> NDArray[np.int64]:
+    """(n_machines, n_roles) the columns of these roles, -1 where a machine has none."""
+    found = [[machine.columns.get(role, -1) for role in roles] for machine in machines]
+    return np.array(found, np.int64).reshape(-1, len(roles))
+
+
+def _cells(value: NDArray[np.float64], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(n_rows, k) of `value` the cells in these columns, NaN where the column is -1."""
+    return np.where(columns >= 0, value[rows[:, None], columns], np.nan)
+
+
+def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    return bool(((one == other) | (np.isnan(one) & np.isnan(other))).all())
 
 
 def _named(said: str, production: Production) -> Operation:

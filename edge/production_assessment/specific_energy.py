@@ -54,17 +54,18 @@ class EnergyLots:
     healthy: bool = True
 
     def step(
-        self, time: int, recipe: str | None, energy: float | None, amount: float | None, *, healthy: bool
+        self, time: int, recipe: str | None, energy: float, amount: float, *, healthy: bool
     ) -> tuple[int, float, float, float | None, bool] | None:
-        """One instant: what it took and made since the last, None where that is unknown.
+        """One instant: what it took and made since the last, NaN where that is unknown.
 
         A complete lot: when it began, its energy, its amount, the expected energy for a unit, and whether it is anomalous.
         healthy: whether the machine was free of anomalies; only lots that were so all along teach
         """
-        if energy is None or amount is None or energy < 0 or amount < 0 or (self.began is not None and recipe != self.recipe):
+        if not (energy >= 0 and amount >= 0):
             self.began = None
-            if energy is None or amount is None or energy < 0 or amount < 0:
-                return None
+            return None
+        if self.began is not None and recipe != self.recipe:
+            self.began = None
         if self.began is None:
             if not self.stepwise or amount > 0:
                 self.began, self.recipe, self.energy, self.amount, self.healthy = time, recipe, 0.0, 0.0, True
