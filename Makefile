@@ -29,7 +29,7 @@ demo:
 
 test:
 	@$(SETUP) system dev dashboard counterparts
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 coverage: export PYTEST_ADDOPTS += --cov --cov-report=term:skip-covered
 coverage: test
