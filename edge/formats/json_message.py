@@ -5,11 +5,14 @@ shortest form that reads back the same; a missing number is null; readers ignore
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
+import numpy as np
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
@@ -57,6 +60,8 @@ class Identity:
     seq: int
 
 
+# all assets of one instant share its time
+@lru_cache(maxsize=64)
 def format_time(time: int) -> str:
     """RFC 3339 in UTC, with as many decimals as the time has.
 
@@ -139,30 +144,47 @@ def _adapter(kind: type[T]) -> TypeAdapter[T]:
     return _ADAPTERS[kind]
 
 
-_FIELDS: dict[type, tuple[str, ...]] = {}
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How a dataclass is written: what gets all its fields, and of each its name on the wire and whether it is a time."""
+
+    get: Callable[[Any], tuple[Any, ...]]
+    fields: tuple[tuple[str, bool], ...]
+
+
+_LAYOUTS: dict[type, _Layout] = {}
+# what orjson writes as it is: numbers (float32 in its shortest form, NaN as null) and texts
+_AS_IS: Final = frozenset({float, int, bool, str, type(None), np.float32})
+
+
+def _layout(kind: type) -> _Layout:
+    names = [field.name for field in fields(kind)]
+    get = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+    return _Layout(get, tuple((WIRE_NAMES.get(name, name), name in TIME_FIELDS) for name in names))
 
 
 def _plain(value: Any) -> dict[str, Any]:
     """A dataclass as what the wire has: its times as text, its fields by their names there."""
     kind = type(value)
-    names = _FIELDS.get(kind)
-    if names is None:
-        names = _FIELDS[kind] = tuple(field.name for field in fields(kind))
+    layout = _LAYOUTS.get(kind)
+    if layout is None:
+        layout = _LAYOUTS[kind] = _layout(kind)
     body: dict[str, Any] = {}
-    for name in names:
-        content = getattr(value, name)
-        if name in TIME_FIELDS and content is not None:
+    for (name, is_time), content in zip(layout.fields, layout.get(value), strict=True):
+        if is_time and content is not None:
             body[name] = format_time(content)
         else:
-            body[WIRE_NAMES.get(name, name)] = _json(content)
+            body[name] = content if type(content) in _AS_IS else _json(content)
     return body
 
 
 def _json(value: Any) -> Any:
-    """What orjson writes as it is stays as it is: numbers (float32 shortest, NaN as null), texts, and plain containers."""
+    """Plain containers stay as they are, too."""
     if isinstance(value, dict):
         held = next(iter(value.values()), None)
-        return {key: _plain(content) for key, content in value.items()} if is_dataclass(held) else value
+        if type(held) in _AS_IS or not is_dataclass(held):
+            return value
+        return {key: _plain(content) for key, content in value.items()}
     if isinstance(value, tuple):
         return [_plain(content) for content in value] if value and is_dataclass(value[0]) else value
     return _plain(value) if is_dataclass(value) else value
