@@ -64,14 +64,15 @@ class GroupAlarms:
         by_fault: of each asset with a case the probabilities of the fault modes
         """
         told = []
-        for asset, assessment in assessments.items():
-            if not self._cases.has(assessment.asset):
+        there = self._cases.assets
+        for asset, assessment in assessments.items() if there else ():
+            if assessment.asset not in there:
                 continue
             settings = self.group.settings[asset]
             # where no score says so, those that its alarms rest on
-            there = settings.signals.keys() | settings.waveforms.keys()
+            known = settings.signals.keys() | settings.waveforms.keys()
             signals = guilty_signals(assessment.contribution) or tuple(
-                name for name in self._cases.signals(assessment.asset) if name in there
+                name for name in self._cases.signals(assessment.asset) if name in known
             )
             facts = measured_text(settings, signals, assessment.measured, assessment.expected)
             case = self._cases.follow(time, assessment, by_fault.get(asset, {}), self._knowledge, facts)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,6 +189,7 @@ class GroupPipeline:
         """By asset what is said of it at this instant; nothing of those that have been silent for long."""
         names, present = self.group.names, self.group.is_number
         values = row.value.astype(np.float32)
+        numbers = _rows(values)
         # as a rule every signal has a number
         there = np.isfinite(values)
         whole = np.asarray((there & present).all(axis=1)).tolist()
@@ -196,16 +197,18 @@ class GroupPipeline:
         model = ModelIdentity(name=spec.name, version=spec.version) if spec else None
         # contributions may go on with the waveforms
         sources = [*(signal.name for signal in spec.signals), *(wave.name for wave in spec.waveforms)] if spec else []
-        contribution, expected = (detection.outputs.get(name) if spec else None for name in ("contribution", "expected"))
-        known = detection.outputs.get("known")
-        reasons, health = detection.reason.tolist(), np.isfinite(found.health).tolist()
+        outputs = detection.outputs if spec else {}
+        contribution, expected = (_rows(outputs[name]) if name in outputs else None for name in ("contribution", "expected"))
+        known = list(outputs["known"]) if "known" in outputs else None
+        scores, coverage, health = list(detection.score), list(detection.coverage), list(found.health)
+        reasons, has_health = detection.reason.tolist(), np.isfinite(found.health).tolist()
         is_anomalous, zones = detection.anomalous.tolist(), found.all_zones
         # without an anomaly there is nothing to name, whatever it is like
         nameable = [found.by is Diagnosis.MODEL or score >= 1.0 for score in detection.score.tolist()]
         told = {}
         for asset in np.flatnonzero(~row.silent).tolist():
             scored = reasons[asset] == SCORED
-            measured: dict[str, float | None] = dict(zip(names, values[asset], strict=True))
+            measured: dict[str, float | None] = dict(zip(names, numbers[asset], strict=True))
             if not whole[asset]:
                 measured = {
                     name: (number if finite else None)
@@ -217,15 +220,15 @@ class GroupPipeline:
                 time=row.time,
                 state=State.WITHHELD if not scored else State.ANOMALOUS if is_anomalous[asset] else State.NORMAL,
                 reason=None if scored else REASONS[reasons[asset]],
-                score=detection.score[asset] if scored else None,
+                score=scores[asset] if scored else None,
                 contribution=dict(zip(sources, contribution[asset], strict=False))
                 if scored and contribution is not None
                 else None,
                 measured=measured,
                 expected=dict(zip(sources, expected[asset], strict=False)) if scored and expected is not None else None,
                 known=known[asset] if scored and known is not None else None,
-                coverage=detection.coverage[asset],
-                health=found.health[asset] if health[asset] else None,
+                coverage=coverage[asset],
+                health=health[asset] if has_health[asset] else None,
                 zone=zones[asset],
                 vibration_zone=found.zones[asset],
                 fault=found.fault(asset) if scored and nameable[asset] else None,
@@ -289,6 +292,13 @@ class GroupPipeline:
             **self.diagnosis.blocks(),
         }
         return blocks | ({"detector": self.detector} if self.detector else {})  # type: ignore[return-value]
+
+
+def _rows(values: NDArray[np.float32]) -> list[list[float]]:
+    """The numbers of each row, as float32 still: so they are written in their shortest form."""
+    flat: list[Any] = list(values.ravel())
+    width = values.shape[1]
+    return [flat[first : first + width] for first in range(0, len(flat), width)]
 
 
 def _waveforms(plant: Plant, group: Group, account: SampleAccount) -> dict[tuple[str, int], WaveformHold]:

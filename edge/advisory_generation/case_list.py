@@ -137,8 +137,10 @@ class CaseList:
         self._told[asset] = time, case
         return case
 
-    def has(self, asset: str) -> bool:
-        return asset in self._cases
+    @property
+    def assets(self) -> frozenset[str]:
+        """Those that have an open case."""
+        return frozenset(self._cases)
 
     def signals(self, asset: str) -> tuple[str, ...]:
         """What the alarms of an asset's case rest on."""
