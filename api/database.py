@@ -104,6 +104,19 @@ sessions = sql.Table(
     sql.Column("made", sql.BigInteger, nullable=False),
     sql.Column("used", sql.BigInteger, nullable=False, index=True),
 )
+audit = sql.Table(
+    "audit",
+    metadata,
+    sql.Column("audit_id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sql.Column("time", sql.BigInteger, nullable=False),
+    sql.Column("by", _key, nullable=False, index=True),
+    sql.Column("role", sql.String(16), nullable=False),
+    sql.Column("action", sql.String(64), nullable=False),
+    sql.Column("subject", sql.Text, index=True),
+    sql.Column("details", sql.Text, nullable=False),
+    sql.Column("status", sql.Integer, nullable=False),
+    sql.Column("problem", sql.Text),
+)
 
 
 class StoreError(KullagerError):

@@ -16,6 +16,7 @@ import uvicorn
 
 from api.access import Access
 from api.app import create_app
+from api.audit_log import AuditLog
 from api.commands import Commands
 from api.credentials import given_tokens
 from api.database import open_engine
@@ -109,7 +110,13 @@ async def serve(plant: Plant, settings: Settings, listener: socket.socket, stop:
             plant=plant, password=settings.broker_password, store=store, stream=stream, client_id=settings.client_id
         )
         services = Services(
-            plant=plant, store=store, ingest=ingest, stream=stream, commands=Commands(ingest, store), access=access
+            plant=plant,
+            store=store,
+            ingest=ingest,
+            stream=stream,
+            commands=Commands(ingest, store),
+            access=access,
+            audit=AuditLog(store),
         )
         config = uvicorn.Config(
             create_app(services),

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.access import Access
+from api.audit_log import AuditLog
 from api.commands import Commands
 from api.ingest import Ingest
 from api.problems import Problem
@@ -24,6 +25,7 @@ class Services:
     stream: EventStream
     commands: Commands
     access: Access
+    audit: AuditLog
 
     def edge_of_asset(self, asset: str) -> str:
         """The edge that told last of an asset; before any did, that of the plant file."""
