@@ -10,7 +10,21 @@ from fastapi.responses import HTMLResponse
 from api import problems
 from api.auditing import Auditing
 from api.reference import reference_page
-from api.routes import alarms, assets, audit, cases, models, performance, session, simulator, status, stream, tokens, twin
+from api.routes import (
+    alarms,
+    assets,
+    audit,
+    cases,
+    labels,
+    models,
+    performance,
+    session,
+    simulator,
+    status,
+    stream,
+    tokens,
+    twin,
+)
 from api.security import SecurityHeaders
 from api.services import Services
 
@@ -54,7 +68,7 @@ def create_api(services: Services | None = None) -> FastAPI:
     if services is not None:
         api.add_middleware(Auditing, log=services.audit)
     problems.install(api)
-    for routes in (assets, performance, alarms, cases, models, status, stream, simulator, session, tokens, audit, twin):
+    for routes in (assets, performance, alarms, cases, labels, models, status, stream, simulator, session, tokens, audit, twin):
         api.include_router(routes.router, prefix="/v1")
     schema = _schema(api)
 

@@ -22,6 +22,7 @@ from api.credentials import given_tokens
 from api.database import open_engine
 from api.guesses import Guesses
 from api.ingest import Ingest
+from api.labels import Labels
 from api.roles import Identity
 from api.services import Services
 from api.sessions import Sessions
@@ -117,6 +118,7 @@ async def serve(plant: Plant, settings: Settings, listener: socket.socket, stop:
             commands=Commands(ingest, store),
             access=access,
             audit=AuditLog(store),
+            labels=Labels(store),
         )
         config = uvicorn.Config(
             create_app(services),
