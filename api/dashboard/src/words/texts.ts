@@ -15,6 +15,13 @@ import type {
 export const texts = {
   plant: { sv: "Anläggning", en: "Plant" },
   alarms: { sv: "Larm", en: "Alarms" },
+  operations: { sv: "Drift", en: "Operations" },
+  models: { sv: "Modeller", en: "Models" },
+  unacknowledgedAlarms: { sv: "okvitterade larm", en: "unacknowledged alarms" },
+  partMissing: {
+    sv: "Sidan kunde inte hämtas. Ladda om den.",
+    en: "This page could not be fetched. Load it anew.",
+  },
   mainMenu: { sv: "Huvudmeny", en: "Main menu" },
   skip: { sv: "Till innehållet", en: "Skip to content" },
   chooseLanguage: { sv: "Språk", en: "Language" },
