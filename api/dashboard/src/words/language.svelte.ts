@@ -138,6 +138,10 @@ class Words {
     );
   }
 
+  dayOfMonth(ms: number): string {
+    return this.#time("dayOfMonth", { day: "numeric", month: "short" }).format(ms);
+  }
+
   day(ms: number): string {
     return this.#time("day", { day: "numeric", month: "short", year: "numeric" }).format(ms);
   }
