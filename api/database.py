@@ -82,6 +82,28 @@ losses = sql.Table(
     sql.Column("reason", sql.String(64), nullable=False),
     sql.Column("noticed", sql.BigInteger, nullable=False),
 )
+tokens = sql.Table(
+    "tokens",
+    metadata,
+    sql.Column("token_id", _key, primary_key=True),
+    sql.Column("name", _key, nullable=False),
+    sql.Column("role", sql.String(16), nullable=False),
+    sql.Column("digest", sql.String(64), nullable=False, unique=True),
+    sql.Column("made", sql.BigInteger, nullable=False),
+    sql.Column("made_by", _key, nullable=False),
+    sql.Column("used", sql.BigInteger),
+    # only the token of the first start is kept when it is revoked: its file would bring it back
+    sql.Column("revoked", sql.BigInteger),
+)
+sessions = sql.Table(
+    "sessions",
+    metadata,
+    sql.Column("digest", sql.String(64), primary_key=True),
+    # the token that it was opened with: without it the session ends
+    sql.Column("token_digest", sql.String(64), nullable=False),
+    sql.Column("made", sql.BigInteger, nullable=False),
+    sql.Column("used", sql.BigInteger, nullable=False, index=True),
+)
 
 
 class StoreError(KullagerError):

@@ -34,13 +34,15 @@ class ProblemDetails(BaseModel):
     detail: str
     instance: str
     errors: list[FieldProblem] | None = None
+    role: str | None = Field(default=None, description="the role that is needed", examples=["operator"])
 
 
 class Problem(HTTPException):
     """What a route raises when it cannot do what was asked."""
 
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None, *, role: str | None = None) -> None:
         super().__init__(status, detail, dict(headers) if headers else None)
+        self.role = role
 
 
 def answers(**examples: str) -> dict[int | str, dict[str, Any]]:
@@ -84,7 +86,8 @@ def install(app: FastAPI) -> None:
         detail = error.detail
         if detail == HTTPStatus(error.status_code).phrase:
             detail = _SAID_BETTER.get(error.status_code, detail).format(method=request.method, path=request.url.path)
-        return _response(request, error.status_code, detail, error.headers)
+        role = error.role if isinstance(error, Problem) else None
+        return _response(request, error.status_code, detail, error.headers, role=role)
 
     @app.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> Response:
@@ -117,8 +120,11 @@ def _response(
     detail: str,
     headers: Mapping[str, str] | None = None,
     errors: list[dict[str, str]] | None = None,
+    role: str | None = None,
 ) -> Response:
     body = _body(status, detail, request.url.path)
+    if role is not None:
+        body["role"] = role
     if errors is not None:
         body["errors"] = errors
     return Response(orjson.dumps(body), status, dict(headers) if headers else None, MEDIA_TYPE)

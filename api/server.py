@@ -8,19 +8,25 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Self
 
 import uvicorn
 
+from api.access import Access
 from api.app import create_app
 from api.commands import Commands
+from api.credentials import given_tokens
 from api.database import open_engine
+from api.guesses import Guesses
 from api.ingest import Ingest
-from api.security import OperatorToken, load_operator_token
+from api.roles import Identity
 from api.services import Services
+from api.sessions import Sessions
 from api.store import Store
 from api.stream import EventStream
+from api.tokens import open_tokens
 from edge.contracts.errors import KullagerError
 from edge.contracts.plant import Plant
 from edge.contracts.plant_file import source_password
@@ -37,17 +43,27 @@ class Settings:
     database_url: str
     client_id: str
     broker_password: str | None
-    token: OperatorToken
+    home: Path
+    given: Mapping[str, Identity]
 
     @classmethod
     def load(cls, plant: Plant, environ: Mapping[str, str] = os.environ) -> Self:
-        home = Path(environ.get("KULLAGER_HOME", ".kullager")).resolve() / "api"
         return cls(
-            database_url=environ.get("KULLAGER_DATABASE_URL", f"sqlite:///{home / 'api.sqlite'}"),
+            database_url=database_url(environ),
             client_id=environ.get("KULLAGER_API_ID", "api-1"),
             broker_password=source_password(plant.results_source[0], environ),
-            token=load_operator_token(home, environ),
+            home=home(environ),
+            given=given_tokens(environ),
         )
+
+
+def home(environ: Mapping[str, str]) -> Path:
+    """Where the api's state lies."""
+    return Path(environ.get("KULLAGER_HOME", ".kullager")).resolve() / "api"
+
+
+def database_url(environ: Mapping[str, str]) -> str:
+    return environ.get("KULLAGER_DATABASE_URL", f"sqlite:///{home(environ) / 'api.sqlite'}")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -61,6 +77,11 @@ def listen(host: str, port: int) -> socket.socket:
         raise KullagerError(
             f"cannot listen on {host}:{port}: {error.strerror or error}; choose another one with --host and --port"
         ) from None
+
+
+def on_loopback(listener: socket.socket) -> bool:
+    """Whether only this machine reaches it."""
+    return ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 
 class Server(uvicorn.Server):
@@ -81,12 +102,14 @@ async def serve(plant: Plant, settings: Settings, listener: socket.socket, stop:
     """Run until `stop` is set."""
     store = Store(open_engine(settings.database_url))
     try:
+        tokens = open_tokens(store, settings.home, settings.given, alone=on_loopback(listener))
+        access = Access(tokens, Sessions(store), Guesses())
         stream = EventStream(store)
         ingest = Ingest(
             plant=plant, password=settings.broker_password, store=store, stream=stream, client_id=settings.client_id
         )
         services = Services(
-            plant=plant, store=store, ingest=ingest, stream=stream, commands=Commands(ingest, store), token=settings.token
+            plant=plant, store=store, ingest=ingest, stream=stream, commands=Commands(ingest, store), access=access
         )
         config = uvicorn.Config(
             create_app(services),

@@ -1,14 +1,16 @@
 """What the routes work with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.access import Access
 from api.commands import Commands
 from api.ingest import Ingest
 from api.problems import Problem
-from api.security import OperatorToken
+from api.roles import Role
 from api.store import Store
 from api.stream import EventStream
 from edge.contracts.plant import Plant
@@ -21,7 +23,7 @@ class Services:
     ingest: Ingest
     stream: EventStream
     commands: Commands
-    token: OperatorToken
+    access: Access
 
     def edge_of_asset(self, asset: str) -> str:
         """The edge that told last of an asset; before any did, that of the plant file."""
@@ -49,14 +51,23 @@ def _services(request: Request) -> Services:
     return found
 
 
-def _operator(request: Request, services: Annotated[Services, Depends(_services)]) -> str:
-    return services.token.require(request)
+def _needs(role: Role) -> Callable[..., str]:
+    """A dependency that gives the name under which the request changes something; raises `Problem` without the role."""
+
+    def require(request: Request, services: Annotated[Services, Depends(_services)]) -> str:
+        return services.access.require(request, role).name
+
+    return require
 
 
 def _visitor_in_demo(request: Request, services: Annotated[Services, Depends(_services)]) -> str:
-    return "visitor" if services.plant.site.demo else services.token.require(request)
+    if services.plant.site.demo:
+        return services.access.visitor_or_better(request).name
+    return services.access.require(request, Role.OPERATOR).name
 
 
 Use = Annotated[Services, Depends(_services)]
-Operator = Annotated[str, Depends(_operator)]
+Operator = Annotated[str, Depends(_needs(Role.OPERATOR))]
+Engineer = Annotated[str, Depends(_needs(Role.ENGINEER))]
+Admin = Annotated[str, Depends(_needs(Role.ADMIN))]
 DemoVisitor = Annotated[str, Depends(_visitor_in_demo)]

@@ -7,6 +7,7 @@ per batch; readers run beside it. Every row that goes out on the stream has an e
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
@@ -91,6 +92,16 @@ class Store:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction that writes, for what people enter; only one writes at a time."""
+        with self._writing, self._engine.begin() as connection:
+            yield connection
+
+    def connect(self) -> Connection:
+        """A connection that reads."""
+        return self._engine.connect()
 
     # -- writing
 

@@ -57,7 +57,8 @@ CHANGE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "content": {JSON: {"example": {**ALARM, "state": "active-acknowledged", "by": "operator"}}},
     },
     **answers(
-        _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN' with the operator's token",
+        _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
+        _403="this needs the operator role; 'display' has the role visitor",
         _404=NO_ALARM,
         _409="an alarm that is normal cannot take 'acknowledge'; possible now: activate",
         _415="send the body as JSON, with the header 'Content-Type: application/json'",

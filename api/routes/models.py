@@ -10,7 +10,7 @@ from api.answers import AUDIT, JSON, Items, example, json_answer, json_list, raw
 from api.cursor import LARGEST
 from api.problems import answers
 from api.security import json_only
-from api.services import Operator, Services, Use
+from api.services import Engineer, Services, Use
 from edge.contracts.command import ModelVerb
 from edge.contracts.status import ShadowStatus
 from edge.formats.json_message import format_time
@@ -77,7 +77,8 @@ class Which(BaseModel):
 CHANGE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     202: {"content": {JSON: {"example": {"command_id": "0198f0c4-1b2c-7d10-8a4e-5f3b7a9c2d01"}}}},
     **answers(
-        _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN' with the operator's token",
+        _401="this needs the engineer role: send the header 'Authorization: Bearer TOKEN', or sign in",
+        _403="this needs the engineer role; 'display' has the role operator",
         _404="there is no edge 'edge-9'; possible: edge-1, edge-2",
         _409="there is no model in shadow for 'pump'; send one first",
         _415="send the body as JSON, with the header 'Content-Type: application/json'",
@@ -132,7 +133,7 @@ def list_audit(services: Use) -> Response:
     dependencies=[Depends(json_only)],
     summary="Try a new model, and let it score in shadow: what comes of it is a step in the audit",
 )
-async def bring(services: Use, by: Operator, name: NAME, body: NewModel, edge: EDGE = None) -> Response:
+async def bring(services: Use, by: Engineer, name: NAME, body: NewModel, edge: EDGE = None) -> Response:
     return await _change(services, ModelVerb.MODEL, by, name, edge, body.url, body.sha256.lower(), body.signature)
 
 
@@ -142,7 +143,7 @@ async def bring(services: Use, by: Operator, name: NAME, body: NewModel, edge: E
     responses={status: answer for status, answer in CHANGE_ANSWERS.items() if status != 415},
     summary="End the shadow",
 )
-async def dismiss(services: Use, by: Operator, name: NAME, edge: EDGE = None) -> Response:
+async def dismiss(services: Use, by: Engineer, name: NAME, edge: EDGE = None) -> Response:
     return await _change(services, ModelVerb.DISMISS, by, name, edge)
 
 
@@ -153,7 +154,7 @@ async def dismiss(services: Use, by: Operator, name: NAME, edge: EDGE = None) ->
     dependencies=[Depends(json_only)],
     summary="Put the shadow in service, from one instant to the next",
 )
-async def promote(services: Use, by: Operator, name: NAME, body: Which, edge: EDGE = None) -> Response:
+async def promote(services: Use, by: Engineer, name: NAME, body: Which, edge: EDGE = None) -> Response:
     return await _change(services, ModelVerb.PROMOTE, by, name, edge, sha256=(body.sha256 or "").lower())
 
 
@@ -164,7 +165,7 @@ async def promote(services: Use, by: Operator, name: NAME, body: Which, edge: ED
     dependencies=[Depends(json_only)],
     summary="Put the model before the one in service back",
 )
-async def roll_back(services: Use, by: Operator, name: NAME, body: Nothing, edge: EDGE = None) -> Response:
+async def roll_back(services: Use, by: Engineer, name: NAME, body: Nothing, edge: EDGE = None) -> Response:
     return await _change(services, ModelVerb.ROLLBACK, by, name, edge)
 
 

@@ -45,7 +45,8 @@ class Service(BaseModel):
 SERVICE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {JSON: {"example": {"asset": "pump-101", "rule": None, "in_service": False}}}},
     **answers(
-        _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN' with the operator's token",
+        _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
+        _403="this needs the operator role; 'display' has the role visitor",
         _404=NO_ASSET,
         _409="'pump-101' has no alarm rule 'limit-alarm-color'",
         _415="send the body as JSON, with the header 'Content-Type: application/json'",

@@ -67,7 +67,7 @@ async def _demo(settings: Settings) -> None:
     tell(f"Starting the broker ({broker}), the simulator, the edge and the api …")
     environ = environment_of(ports, os.environ) | {
         "KULLAGER_HOME": str(settings.home),
-        "KULLAGER_OPERATOR_TOKEN": token,
+        "KULLAGER_ADMIN_TOKEN": token,
         "DEMO_BROKER": command,
         "DEMO_PLANT": shlex.quote(str(settings.plant)),
         "DEMO_PORT": str(settings.port),
@@ -112,7 +112,7 @@ async def _tell_when_ready(settings: Settings, token: str) -> None:
         f"\nkullager is running.\n\n"
         f"  visitors   {address}\n"
         f"  operator   {address}/#token={token}\n"
-        f"             (may acknowledge alarms; this address is new at each start and shown only here)\n"
+        f"             (may change everything; this address is new at each start and shown only here)\n"
         f"  logs       {logs}\n\n"
         f"Ctrl-C stops everything."
     )

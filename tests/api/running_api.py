@@ -19,6 +19,8 @@ from edge.contracts.plant_file import load_plant
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 30.0
 TOKEN = "the-operator-of-the-tests"  # noqa: S105  # a test's
+ENGINEER_TOKEN = "the-engineer-of-the-tests"  # noqa: S105
+ADMIN_TOKEN = "the-admin-of-the-tests"  # noqa: S105
 T = TypeVar("T")
 
 
@@ -46,16 +48,21 @@ class RunningApi:
 
     def __init__(self, plant: Path, port: int, home: Path, **environment: str) -> None:
         self.plant, self.port, self.home, self.url = plant, port, home, f"http://127.0.0.1:{port}"
-        self.environment = {"KULLAGER_HOME": str(home), "KULLAGER_OPERATOR_TOKEN": TOKEN, **environment}
+        self.host = "127.0.0.1"
+        given = {"OPERATOR": TOKEN, "ENGINEER": ENGINEER_TOKEN, "ADMIN": ADMIN_TOKEN}
+        tokens = {f"KULLAGER_{role}_TOKEN": token for role, token in given.items()}
+        self.environment = {"KULLAGER_HOME": str(home), **tokens, **environment}
         self.client = httpx.AsyncClient(base_url=self.url, timeout=LIMIT_S, trust_env=False)
         self.operator = {"Authorization": f"Bearer {TOKEN}"}
+        self.engineer = {"Authorization": f"Bearer {ENGINEER_TOKEN}"}
+        self.admin = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         plant = load_plant(self.plant, self.environment)
         settings = Settings.load(plant, self.environment)
         self._stop = asyncio.Event()
-        listener = listen("127.0.0.1", self.port)
+        listener = listen(self.host, self.port)
         self._task = asyncio.create_task(serve(plant, settings, listener, self._stop), name="the api")
         await until(self._is_up)
 

@@ -25,8 +25,11 @@ def test_the_readme_lists_every_route_and_no_other() -> None:
 @pytest.mark.parametrize(("name", "operation"), operations())
 def test_every_route_has_an_example_and_documented_errors(name: str, operation: dict[str, Any]) -> None:
     assert operation["summary"]
-    success = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
-    assert any("example" in content for answer in success for content in answer["content"].values()), name
+    success = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
+    if set(success) == {"204"}:
+        assert "content" not in success["204"], name
+    else:
+        assert any("example" in content for answer in success.values() for content in answer["content"].values()), name
     errors = {status: answer for status, answer in operation["responses"].items() if not status.startswith("2")}
     for status, answer in errors.items():
         (media_type,) = answer["content"]

@@ -1,4 +1,4 @@
-"""Models in service: what the edges tell of them, and what an operator does with them."""
+"""Models in service: what the edges tell of them, and what an engineer does with them."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -46,14 +46,14 @@ ROUTES = [
 ]
 
 
-async def test_what_an_operator_does_goes_to_the_edge(api: RunningApi, scripted_edge: ScriptedEdge) -> None:
+async def test_what_an_engineer_does_goes_to_the_edge(api: RunningApi, scripted_edge: ScriptedEdge) -> None:
     scripted_edge.publish_status()
     await until_edges(api, "edge-1")
     for method, path, body, verb in ROUTES:
-        answer = await send(api, method, path, body, **api.operator)
+        answer = await send(api, method, path, body, **api.engineer)
         assert answer.status_code == 202, answer.text
         sent_verb, command = scripted_edge.model_commands.pop()
-        assert (sent_verb, command.name, command.by) == (verb, "pump", "operator")
+        assert (sent_verb, command.name, command.by) == (verb, "pump", "engineer")
         assert command.command_id == answer.json()["command_id"]
         wanted = SHA if body and "sha256" in body else ""
         assert command.sha256 == wanted
@@ -68,12 +68,12 @@ async def test_an_edge_that_refuses_says_why_and_silence_is_told(
     said = "there is no model in shadow for 'pump'; send one first"
     scripted_edge.answer = lambda _verb: said
     for method, path, body, _ in ROUTES:
-        answer = await send(api, method, path, body, **api.operator)
+        answer = await send(api, method, path, body, **api.engineer)
         assert (answer.status_code, answer.json()["detail"]) == (409, said)
         assert answer.headers["content-type"] == "application/problem+json"
     monkeypatch.setattr(commands, "ANSWER_WITHIN_S", 0.2)
     scripted_edge.answer = lambda _verb: None
-    answer = await send(api, "POST", "pump/rollback", {}, **api.operator)
+    answer = await send(api, "POST", "pump/rollback", {}, **api.engineer)
     assert (answer.status_code, "edge-1" in answer.json()["detail"]) == (504, True)
 
 
@@ -95,10 +95,10 @@ async def test_visitors_may_not_and_a_wrong_body_is_explained(api: RunningApi, s
         # there is but one to go back to: who names another would get what was not meant
         ("rollback", {"sha256": SHA}, "body.sha256"),
     ):
-        answer = await send(api, "POST", f"pump/{path}", wrong, **api.operator)
+        answer = await send(api, "POST", f"pump/{path}", wrong, **api.engineer)
         assert (answer.status_code, names in answer.json()["detail"]) == (422, True), answer.text
     form = await api.client.post(
-        "/api/v1/models/pump/rollback", content="{}", headers={**api.operator, "Content-Type": "text/plain"}
+        "/api/v1/models/pump/rollback", content="{}", headers={**api.engineer, "Content-Type": "text/plain"}
     )
     assert form.status_code == 415
     assert scripted_edge.model_commands == []
@@ -157,7 +157,7 @@ async def test_of_a_fleet_the_edge_that_has_the_model_is_asked(
     await until_edges(api, "edge-1", "edge-2")
 
     async def asked(name: str, edge: str | None = None) -> list[str]:
-        answer = await send(api, "POST", f"{name}/rollback" + (f"?edge={edge}" if edge else ""), {}, **api.operator)
+        answer = await send(api, "POST", f"{name}/rollback" + (f"?edge={edge}" if edge else ""), {}, **api.engineer)
         assert answer.status_code == 202, answer.text
         edges = [each.name for each in (scripted_edge, second_edge) if each.model_commands]
         scripted_edge.model_commands.clear()
@@ -170,7 +170,7 @@ async def test_of_a_fleet_the_edge_that_has_the_model_is_asked(
     assert await asked("compressor") == ["edge-1"]
     assert await asked("pump", "edge-2") == ["edge-2"]
     for wrong in ("edge-9", "%2B", "edge-1/command/%23"):
-        answer = await send(api, "POST", f"pump/rollback?edge={wrong}", {}, **api.operator)
+        answer = await send(api, "POST", f"pump/rollback?edge={wrong}", {}, **api.engineer)
         assert (answer.status_code, "possible: edge-1, edge-2" in answer.json()["detail"]) == (404, True), answer.text
 
 
@@ -181,7 +181,7 @@ async def test_of_several_others_one_has_to_be_named(
         for edge in (second_edge, third):
             edge.publish_status(models={"spindle": ModelStatus(version="1")})
         await until_edges(api, "edge-2", "edge-3")
-        answer = await send(api, "POST", "spindle/rollback", {}, **api.operator)
+        answer = await send(api, "POST", "spindle/rollback", {}, **api.engineer)
     assert (answer.status_code, "possible: edge-2, edge-3" in answer.json()["detail"]) == (409, True)
 
 

@@ -42,6 +42,7 @@ def taken_port() -> Iterator[str]:
         ([], {"KULLAGER_DATABASE_URL": "sqlite:////proc/none/api.sqlite"}, "/proc/none"),
         ([], {"KULLAGER_OPERATOR_TOKEN": "short"}, "KULLAGER_OPERATOR_TOKEN"),
         ([], {"KULLAGER_OPERATOR_TOKEN_FILE": "/none"}, "KULLAGER_OPERATOR_TOKEN_FILE"),
+        ([], {"KULLAGER_ADMIN_TOKEN": "short"}, "KULLAGER_ADMIN_TOKEN"),
     ],
 )
 def test_what_an_operator_did_wrong_is_one_sentence(
@@ -69,7 +70,8 @@ async def test_a_token_is_made_once_and_only_its_digest_is_kept(
 ) -> None:
     home = tmp_path / "home"
     api = ApiProcess(demo_plant, free_port(), home)
-    del api.environment["KULLAGER_OPERATOR_TOKEN"]
+    for role in ("OPERATOR", "ENGINEER", "ADMIN"):
+        del api.environment[f"KULLAGER_{role}_TOKEN"]
     try:
         await api.start()
         await api.stop()

@@ -18,6 +18,7 @@ from tests.conftest import Mosquitto
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "an-operator-token-for-tests"  # noqa: S105
+ENGINEER_TOKEN = "an-engineer-token-for-tests"  # noqa: S105
 T = TypeVar("T")
 
 
@@ -75,6 +76,7 @@ class Site:
             "KULLAGER_SOURCE_PLC_URL": f"opc.tcp://127.0.0.1:{free_port()}",
             "KULLAGER_SOURCE_BROKER_URL": mosquitto.url,
             "KULLAGER_OPERATOR_TOKEN": TOKEN,
+            "KULLAGER_ENGINEER_TOKEN": ENGINEER_TOKEN,
             "KULLAGER_EDGE_METRICS": f"127.0.0.1:{free_port()}",
         }
         self.processes: list[Process] = []

@@ -18,7 +18,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from models.signing import make_keys, sign
-from tests.system.conftest import TOKEN, Site, wait_for
+from tests.system.conftest import ENGINEER_TOKEN, Site, wait_for
 
 PUMP = "pump-101"
 
@@ -76,7 +76,7 @@ def test_a_model_is_changed_while_the_pump_runs(pump_site: Site, offer: Callable
     wait_for("the edge is there", lambda: _model(site).get("version") == "1")
 
     # what is signed and hostile is refused with words, though no sample has come yet
-    site.post("/models/pump/shadow", hostile)
+    site.post("/models/pump/shadow", hostile, token=ENGINEER_TOKEN)
     (refused,) = wait_for("the refusal", lambda: _steps(site))
     assert (refused["step"], refused["sha256"], refused["key"]) == ("refused", hostile["sha256"], "pilot-team")
     assert (
@@ -88,30 +88,29 @@ def test_a_model_is_changed_while_the_pump_runs(pump_site: Site, offer: Callable
     wait_for("the pump is scored", lambda: site.latest(PUMP).get("score") is not None)
     begun = site.latest(PUMP)["time"]
 
-    site.post("/models/pump/shadow", new)
+    site.post("/models/pump/shadow", new, token=ENGINEER_TOKEN)
     (step,) = wait_for("the shadow", lambda: _steps(site)[1:])
     assert (step["step"], step["version"], step["sha256"]) == ("shadow", "2", new["sha256"])
-    assert (step["key"], step["by"]) == ("pilot-team", "operator")
+    assert (step["key"], step["by"]) == ("pilot-team", "engineer")
     wait_for("both to have scored", lambda: ((_model(site).get("shadow") or {}).get("scored") or 0) > 0)
     shadow = _model(site)["shadow"]
     assert shadow["agreed"] == shadow["scored"], "it is the same model with another version"
     assert abs(shadow["difference"]) < 1e-6
     assert _version(site) == "1"
 
-    site.post("/models/pump/promote", {"sha256": new["sha256"]})
+    site.post("/models/pump/promote", {"sha256": new["sha256"]}, token=ENGINEER_TOKEN)
     wait_for("the new model", lambda: _version(site) == "2")
-    site.post("/models/pump/promote", {"sha256": new["sha256"]})
+    site.post("/models/pump/promote", {"sha256": new["sha256"]}, token=ENGINEER_TOKEN)
     wait_for("the status", lambda: _model(site)["version"] == "2")
     promoted = site.latest(PUMP)["time"]
     wait_for("some of the new one's", lambda: site.latest(PUMP)["time"] > promoted and len(_items(site, promoted)) > 5)
 
-    site.post("/models/pump/rollback", {})
+    site.post("/models/pump/rollback", {}, token=ENGINEER_TOKEN)
     wait_for("the old model", lambda: _version(site) == "1")
     back = site.latest(PUMP)["time"]
     wait_for("some of the old one's", lambda: len(_items(site, back)) > 5)
-    answer = httpx.post(
-        f"{site.url}/api/v1/models/pump/rollback", json={}, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10
-    )
+    engineer = {"Authorization": f"Bearer {ENGINEER_TOKEN}"}
+    answer = httpx.post(f"{site.url}/api/v1/models/pump/rollback", json={}, headers=engineer, timeout=10)
     assert answer.status_code == 409
     assert "there is no model before the one in service for 'pump'" in answer.text
 
