@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from api import problems
 from api.reference import reference_page
-from api.routes import alarms, assets, cases, models, performance, session, simulator, status, stream, tokens, twin
+from api.routes import alarms, assets, cases, models, performance, quality, session, simulator, status, stream, tokens, twin
 from api.security import SecurityHeaders
 from api.services import Services
 

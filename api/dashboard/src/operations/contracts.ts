@@ -10,11 +10,6 @@ export interface SourceInFull extends Source {
   silent?: number;
 }
 
-export interface Certificate {
-  name: string;
-  valid_until: string;
-}
-
 export interface EdgeInFull extends Omit<EdgeStatus, "sources"> {
   sources: Record<string, SourceInFull>;
   journal: { id: string; last_seq: number; trimmed_before: number; problem: string | null } | null;
@@ -23,7 +18,8 @@ export interface EdgeInFull extends Omit<EdgeStatus, "sources"> {
   refused: Record<string, number>;
   plant_problem: string | null;
   outputs: Record<string, string | null>;
-  certificates?: Certificate[];
+  /** by name, when they end; an older edge does not say */
+  certificates?: Record<string, { until: string }>;
 }
 
 export interface StatusInFull extends Omit<SystemStatus, "edges"> {

@@ -34,8 +34,8 @@ class Health {
 
 export const health = new Health();
 
-export function daysLeft(validUntil: string, now: number): number {
-  return Math.floor((Date.parse(validUntil) - now) / DAY_MS);
+export function daysLeft(until: string, now: number): number {
+  return Math.floor((Date.parse(until) - now) / DAY_MS);
 }
 
 /** What is not as it should be, in words that say what to do. `now` is in ms since 1970. */
@@ -57,8 +57,8 @@ export function upkeep(status: StatusInFull, models: readonly Model[], now: numb
       if (offset > NOTABLE_CLOCK_S) found.push(say("doClock", { edge, source, n: words.duration(offset) }));
       if ((state.silent ?? 0) > 0) found.push(say("doSilent", { edge, source, n: state.silent ?? 0 }));
     }
-    for (const { name, valid_until } of of.certificates ?? []) {
-      const n = daysLeft(valid_until, now);
+    for (const [name, { until }] of Object.entries(of.certificates ?? {})) {
+      const n = daysLeft(until, now);
       if (n < 0) found.push(say("doCertificateOver", { edge, name }));
       else if (n < RENEW_BEFORE_DAYS) found.push(say("doCertificate", { edge, name, n }));
     }

@@ -312,6 +312,7 @@ export const operationsTexts = {
   earlierLine: { sv: "jämförd period", en: "compared period" },
   meanOf: { sv: "medel", en: "mean" },
   meanChange: { sv: "medel {now}, jämfört med {before}", en: "mean {now}, compared with {before}" },
+  against: { sv: "{now}, jämfört med {before}", en: "{now}, compared with {before}" },
   noComparison: { sv: "inga värden att jämföra med", en: "no values to compare with" },
   alarmRaised: { sv: "larm", en: "alarm" },
   rangeProblem: { sv: "Början måste ligga före slutet.", en: "The beginning must be before the end." },
