@@ -23,6 +23,12 @@ HOW_TO_SIGN_IN: Final = (
 )
 
 
+def note(request: Request, identity: Identity) -> Identity:
+    """Keep with the request who makes it, for the audit log."""
+    request.state.identity = identity
+    return identity
+
+
 class Access:
     """Methods block."""
 
@@ -48,7 +54,7 @@ class Access:
         a change by a session without its second secret."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token.strip():
-            return self.check_token(request, token.strip())
+            return note(request, self.check_token(request, token.strip()))
         session = request.cookies.get(COOKIE)
         if not session:
             return None
@@ -59,14 +65,14 @@ class Access:
         given = request.headers.get(CSRF_HEADER, "")
         if request.method not in READING and not hmac.compare_digest(given.encode(), csrf_of(session).encode()):
             raise Problem(403, f"a change by a session needs the header '{CSRF_HEADER}' as GET /api/v1/session tells it")
-        return identity
+        return note(request, identity)
 
     def visitor_or_better(self, request: Request) -> Identity:
         """For what every visitor may do: who asks where that is known, and a visitor otherwise."""
         try:
-            return self.identify(request) or VISITOR
+            return self.identify(request) or note(request, VISITOR)
         except Problem:
-            return VISITOR
+            return note(request, VISITOR)
 
     def of_session(self, session: str) -> Identity | None:
         token_digest = self.sessions.token_digest(session)

@@ -8,8 +8,24 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
 from api import problems
+from api.auditing import Auditing
 from api.reference import reference_page
-from api.routes import alarms, assets, cases, models, performance, quality, session, simulator, status, stream, tokens, twin
+from api.routes import (
+    alarms,
+    assets,
+    audit,
+    cases,
+    labels,
+    models,
+    performance,
+    quality,
+    session,
+    simulator,
+    status,
+    stream,
+    tokens,
+    twin,
+)
 from api.security import SecurityHeaders
 from api.services import Services
 
@@ -50,8 +66,10 @@ def create_api(services: Services | None = None) -> FastAPI:
     """The api by itself; without services it can only describe itself."""
     api = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, strict_content_type=False)
     api.state.services = services
+    if services is not None:
+        api.add_middleware(Auditing, log=services.audit)
     problems.install(api)
-    for routes in (assets, performance, alarms, cases, models, status, stream, simulator, session, tokens, twin):
+    for routes in (assets, performance, alarms, cases, labels, models, status, stream, simulator, session, tokens, audit, twin):
         api.include_router(routes.router, prefix="/v1")
     schema = _schema(api)
 

@@ -104,6 +104,40 @@ sessions = sql.Table(
     sql.Column("made", sql.BigInteger, nullable=False),
     sql.Column("used", sql.BigInteger, nullable=False, index=True),
 )
+audit = sql.Table(
+    "audit",
+    metadata,
+    sql.Column("audit_id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sql.Column("time", sql.BigInteger, nullable=False),
+    sql.Column("by", _key, nullable=False, index=True),
+    sql.Column("role", sql.String(16), nullable=False),
+    sql.Column("action", sql.String(64), nullable=False),
+    sql.Column("subject", sql.Text, index=True),
+    sql.Column("details", sql.Text, nullable=False),
+    sql.Column("status", sql.Integer, nullable=False),
+    sql.Column("problem", sql.Text),
+    sqlite_autoincrement=True,
+)
+labels = sql.Table(
+    "labels",
+    metadata,
+    sql.Column("label_id", sql.BigInteger().with_variant(sql.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sql.Column("asset", _key, nullable=False),
+    sql.Column("first", sql.BigInteger, nullable=False),
+    # null where it still holds
+    sql.Column("last", sql.BigInteger),
+    sql.Column("label", sql.String(16), nullable=False),
+    sql.Column("fault", _key),
+    sql.Column("alarm_id", _key),
+    sql.Column("verdict", sql.String(16)),
+    sql.Column("comment", sql.Text),
+    sql.Column("made", sql.BigInteger, nullable=False),
+    sql.Column("by", _key, nullable=False),
+    sql.Index("labels_of_asset", "asset", "first"),
+    sqlite_autoincrement=True,
+)
+# of an alarm there is one verdict
+sql.Index("verdict_of_alarm", labels.c.alarm_id, sqlite_where=labels.c.verdict.is_not(None))
 
 
 class StoreError(KullagerError):

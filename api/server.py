@@ -16,11 +16,13 @@ import uvicorn
 
 from api.access import Access
 from api.app import create_app
+from api.audit_log import AuditLog
 from api.commands import Commands
 from api.credentials import given_tokens
 from api.database import open_engine
 from api.guesses import Guesses
 from api.ingest import Ingest
+from api.labels import Labels
 from api.roles import Identity
 from api.services import Services
 from api.sessions import Sessions
@@ -109,7 +111,14 @@ async def serve(plant: Plant, settings: Settings, listener: socket.socket, stop:
             plant=plant, password=settings.broker_password, store=store, stream=stream, client_id=settings.client_id
         )
         services = Services(
-            plant=plant, store=store, ingest=ingest, stream=stream, commands=Commands(ingest, store), access=access
+            plant=plant,
+            store=store,
+            ingest=ingest,
+            stream=stream,
+            commands=Commands(ingest, store),
+            access=access,
+            audit=AuditLog(store),
+            labels=Labels(store),
         )
         config = uvicorn.Config(
             create_app(services),

@@ -7,10 +7,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.access import Access
+from api.audit_log import AuditLog
 from api.commands import Commands
 from api.ingest import Ingest
+from api.labels import Labels
 from api.problems import Problem
-from api.roles import Role
+from api.roles import Identity, Role
 from api.store import Store
 from api.stream import EventStream
 from edge.contracts.plant import Plant
@@ -24,6 +26,8 @@ class Services:
     stream: EventStream
     commands: Commands
     access: Access
+    audit: AuditLog
+    labels: Labels
 
     def edge_of_asset(self, asset: str) -> str:
         """The edge that told last of an asset; before any did, that of the plant file."""
@@ -60,6 +64,10 @@ def _needs(role: Role) -> Callable[..., str]:
     return require
 
 
+def _operator(request: Request, services: Annotated[Services, Depends(_services)]) -> Identity:
+    return services.access.require(request, Role.OPERATOR)
+
+
 def _visitor_in_demo(request: Request, services: Annotated[Services, Depends(_services)]) -> str:
     if services.plant.site.demo:
         return services.access.visitor_or_better(request).name
@@ -68,6 +76,7 @@ def _visitor_in_demo(request: Request, services: Annotated[Services, Depends(_se
 
 Use = Annotated[Services, Depends(_services)]
 Operator = Annotated[str, Depends(_needs(Role.OPERATOR))]
+OperatorOrBetter = Annotated[Identity, Depends(_operator)]
 Engineer = Annotated[str, Depends(_needs(Role.ENGINEER))]
 Admin = Annotated[str, Depends(_needs(Role.ADMIN))]
 DemoVisitor = Annotated[str, Depends(_visitor_in_demo)]

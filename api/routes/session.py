@@ -1,12 +1,11 @@
 """Signing in and out with a browser: a cookie that no script can read stands for a token."""
 
-import asyncio
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.access import COOKIE, CSRF_HEADER
+from api.access import COOKIE, CSRF_HEADER, note
 from api.answers import JSON, json_answer
 from api.credentials import digest
 from api.problems import answers
@@ -48,7 +47,7 @@ class SignIn(BaseModel):
     ),
 )
 def sign_in(services: Use, request: Request, body: SignIn) -> Response:
-    identity = services.access.check_token(request, body.token.strip())
+    identity = note(request, services.access.check_token(request, body.token.strip()))
     session = services.access.sessions.open(digest(body.token.strip()))
     answer = json_answer({"name": identity.name, "role": identity.role.value, "csrf": csrf_of(session)})
     answer.headers["Cache-Control"] = "no-store"
@@ -75,9 +74,11 @@ def get_session(services: Use, request: Request) -> Response:
 
 
 @router.delete("", status_code=204, response_class=Response, summary="Sign out")
-async def sign_out(services: Use, request: Request) -> Response:
+def sign_out(services: Use, request: Request) -> Response:
     if session := request.cookies.get(COOKIE):
-        await asyncio.to_thread(services.access.sessions.close, session)
+        if (identity := services.access.of_session(session)) is not None:
+            note(request, identity)
+        services.access.sessions.close(session)
     answer = Response(status_code=204)
     answer.delete_cookie(COOKIE, **_cookie(request))
     return answer

@@ -81,15 +81,20 @@ export interface Quality {
 
 export type Verdict = "right" | "false" | "unclear";
 
+export type Condition = "healthy" | "fault" | "failed" | "unknown";
+
+/** What was the case with a machine, as people said it. */
 export interface Label {
-  id: string;
+  id: number;
   asset: string;
   from: string;
-  to: string;
-  label: string;
+  /** null: it still holds */
+  to: string | null;
+  label: Condition;
   fault: string | null;
   alarm_id: string | null;
   verdict: Verdict | null;
   comment: string | null;
+  made: string;
   by: string;
 }
