@@ -14,15 +14,15 @@ JSON: Final = "application/json"
 
 
 class Items(BaseModel):
-    """Every list. `next` is reserved for the address of a following page; null when there is none."""
+    """Every list. `next` is the address of the following page, relative to this one; null when there is none."""
 
     items: list[dict[str, Any]]
     next: str | None = None
 
 
-def raw_list(items: Iterable[bytes]) -> Response:
-    """A list of messages as their edge wrote them, without decoding them."""
-    return Response(b'{"items":[' + b",".join(items) + b'],"next":null}', media_type=JSON)
+def raw_list(items: Iterable[bytes], following: str | None = None) -> Response:
+    """A list of messages as their edge wrote them, without decoding them; `following` is the address of the next page."""
+    return Response(b'{"items":[' + b",".join(items) + b'],"next":' + orjson.dumps(following) + b"}", media_type=JSON)
 
 
 def json_list(items: Iterable[Mapping[str, Any]]) -> Response:

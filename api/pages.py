@@ -6,6 +6,10 @@ from urllib.parse import urlencode
 
 from fastapi import Query, Request
 
+from api.cursor import LARGEST
+from api.problems import Problem
+from edge.formats.json_message import parse_time
+
 MOST_ITEMS: Final = 1000
 T = TypeVar("T")
 
@@ -19,6 +23,35 @@ Cursor = Annotated[
 def cut(items: Sequence[T], limit: int) -> tuple[Sequence[T], T | None]:
     """Of `limit` + 1 items that were asked for: those of the page, and its last one where another page follows."""
     return (items[:limit], items[limit - 1]) if len(items) > limit else (items, None)
+
+
+def between(first: str | None, last: str | None) -> tuple[int, int] | None:
+    """The span [ns since 1970 UTC] that `from` and `to` name, None where neither is given; raises `Problem`."""
+    if first is None and last is None:
+        return None
+    since = parse_time(first) if first is not None else -LARGEST
+    until = parse_time(last) if last is not None else LARGEST
+    if since > until:
+        raise Problem(422, f"query.from: {first} should be a time before query.to, {last}")
+    return since, until
+
+
+def place_of(cursor: str | None) -> tuple[int, int, str] | None:
+    """The place in a list that `TIME.NUMBER.ID` tells; raises `Problem`."""
+    if cursor is None:
+        return None
+    time, _, rest = cursor.partition(".")
+    number, _, identifier = rest.partition(".")
+    try:
+        if max(abs(int(time)), abs(int(number))) <= LARGEST:
+            return int(time), int(number), identifier
+    except ValueError:
+        pass
+    raise Problem(422, f"query.cursor: '{cursor}' should be as `next` of a page tells it")
+
+
+def cursor_of(place: tuple[int, int, str]) -> str:
+    return ".".join(map(str, place)).rstrip(".")
 
 
 def next_address(request: Request, cursor: Any | None) -> str | None:

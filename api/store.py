@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.arrivals import Cleared, Result, StatusReport
 from api.cursor import JournalCursor, Span
 from api.database import StoreError, alarms, cases, journals, losses, make_safe, metadata, results, statuses
-from api.subjects import AlarmRow, CaseRow, changes, history, newest_rows, one_row, unchanged_since, write_subjects
+from api.subjects import AlarmRow, CaseRow, Place, changes, history, newest_rows, one_row, unchanged_since, write_subjects
 from edge.contracts.status import EdgeStatus
 from edge.formats.json_message import decode
 
@@ -291,6 +291,27 @@ class Store:
         with self._engine.connect() as connection:
             yield from connection.execution_options(yield_per=rows).execute(query).partitions()
 
+    def assessments_between(self, asset: str, first: int, last: int, at_most: int) -> int:
+        """How many there are from `first` to `last` [ns since 1970 UTC], counted no further than `at_most`."""
+        some = (
+            sql.select(results.c.event_id)
+            .where(results.c.asset == asset, results.c.kind == "assessment", results.c.time.between(first, last))
+            .limit(at_most)
+        )
+        with self._engine.connect() as connection:
+            return connection.scalar(sql.select(sql.func.count()).select_from(some.subquery())) or 0
+
+    def all_messages(self, asset: str, first: int, last: int, rows: int) -> Iterator[list[bytes]]:
+        """The assessments from `first` to `last` [ns since 1970 UTC], in order of time, in parts of `rows`."""
+        query = (
+            sql.select(results.c.message)
+            .where(results.c.asset == asset, results.c.kind == "assessment", results.c.time.between(first, last))
+            .order_by(results.c.time, results.c.seq)
+        )
+        with self._engine.connect() as connection:
+            for part in connection.execution_options(yield_per=rows).execute(query).scalars().partitions():
+                yield list(part)
+
     def messages(self, event_ids: Sequence[int]) -> list[bytes]:
         """The messages of these events, in this order."""
         found: dict[int, bytes] = {}
@@ -301,10 +322,21 @@ class Store:
                 found.update((row.event_id, row.message) for row in connection.execute(query))
         return [found[event_id] for event_id in event_ids]
 
-    def alarms(self, *, only_open: bool, asset: str | None, at_most: int) -> list[AlarmRow]:
-        """The one that changed last first."""
+    def alarms(
+        self,
+        *,
+        only_open: bool,
+        asset: str | None,
+        at_most: int,
+        between: tuple[int, int] | None = None,
+        before: Place | None = None,
+    ) -> list[AlarmRow]:
+        """The one that changed last first; `between` when it changed [ns since 1970 UTC]; `before` the place of one."""
         with self._engine.connect() as connection:
-            return [AlarmRow(**row) for row in newest_rows(connection, alarms, only_open, asset, at_most)]
+            rows = newest_rows(
+                connection, alarms, only_open=only_open, asset=asset, between=between, before=before, at_most=at_most
+            )
+        return [AlarmRow(**row) for row in rows]
 
     def alarm(self, alarm_id: str) -> AlarmRow | None:
         with self._engine.connect() as connection:
@@ -322,10 +354,21 @@ class Store:
         with self._engine.connect() as connection:
             return unchanged_since(connection, first) + changes(connection, "alarm", first, last, at_most)
 
-    def cases(self, *, only_open: bool, asset: str | None, at_most: int) -> list[CaseRow]:
-        """The one that changed last first."""
+    def cases(
+        self,
+        *,
+        only_open: bool,
+        asset: str | None,
+        at_most: int,
+        between: tuple[int, int] | None = None,
+        before: Place | None = None,
+    ) -> list[CaseRow]:
+        """The one that changed last first; `between` when it changed [ns since 1970 UTC]; `before` the place of one."""
         with self._engine.connect() as connection:
-            return [CaseRow(**row) for row in newest_rows(connection, cases, only_open, asset, at_most)]
+            rows = newest_rows(
+                connection, cases, only_open=only_open, asset=asset, between=between, before=before, at_most=at_most
+            )
+        return [CaseRow(**row) for row in rows]
 
     def case(self, case_id: str) -> CaseRow | None:
         with self._engine.connect() as connection:

@@ -12,6 +12,8 @@ from api.database import alarms, cases, results
 from edge.contracts.alarm import AlarmState
 from edge.contracts.case import CaseState
 
+# when it changed, the number of that in its journal, and its id
+Place = tuple[int, int, str]
 TABLES: Final = {"alarm": alarms, "case": cases}
 
 
@@ -26,6 +28,10 @@ class AlarmRow:
     seq: int
     message: bytes
 
+    @property
+    def place(self) -> Place:
+        return self.changed, self.seq, self.alarm_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseRow:
@@ -37,6 +43,10 @@ class CaseRow:
     changed: int
     seq: int
     message: bytes
+
+    @property
+    def place(self) -> Place:
+        return self.changed, self.seq, self.case_id
 
 
 def write_subjects(
@@ -74,14 +84,27 @@ def write_subjects(
 
 
 def newest_rows(
-    connection: Connection, table: sql.Table, only_open: bool, asset: str | None, at_most: int
+    connection: Connection,
+    table: sql.Table,
+    *,
+    only_open: bool,
+    asset: str | None,
+    between: tuple[int, int] | None,
+    before: Place | None,
+    at_most: int,
 ) -> Sequence[RowMapping]:
-    """Of the alarms or the cases, the one that changed last first."""
-    query = sql.select(table).order_by(table.c.changed.desc(), table.c.seq.desc()).limit(at_most)
+    """Of the alarms or the cases, the one that changed last first; `between` when it changed [ns since 1970 UTC]; `before` the
+    place of one."""
+    order = (table.c.changed, table.c.seq, _key(table))
+    query = sql.select(table).order_by(*(column.desc() for column in order)).limit(at_most)
     if only_open:
         query = query.where(table.c.is_open)
     if asset is not None:
         query = query.where(table.c.asset == asset)
+    if between is not None:
+        query = query.where(table.c.changed.between(*between))
+    if before is not None:
+        query = query.where(sql.tuple_(*order) < sql.tuple_(*before))
     return connection.execute(query).mappings().all()
 
 

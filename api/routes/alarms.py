@@ -4,23 +4,29 @@ import time
 from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+import orjson
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.alarm_performance import alarm_performance
-from api.answers import ALARM, JSON, Items, Time, example, json_answer, raw_list, ready
+from api.answers import ALARM, JSON, Items, Time, json_answer, raw_list, ready
 from api.cursor import LARGEST
+from api.export import AskedFormat, Format, contents, head_answer, table_answer, wanted
+from api.pages import MOST_ITEMS, Cursor, Limit, between, cursor_of, cut, next_address, place_of
 from api.problems import Problem, answers
+from api.routes.assets import TOO_MANY_FILES
 from api.security import json_only
 from api.services import Operator, Services, Use
 from api.subjects import AlarmRow
+from api.tables import alarm_columns
 from edge.contracts.alarm import Alarm
 from edge.contracts.command import AlarmVerb
 from edge.formats.json_message import decode, format_time, parse_time
 
 router = APIRouter(prefix="/alarms", tags=["alarms"])
 
-AT_MOST: Final = 1000
+MOST_ROWS: Final = 100_000
+CSV_EXAMPLE: Final = "alarm_id,asset,rule,…\r\n0198f0c3-1b2c-7d10-8a4e-5f3b7a9c2d01,pump-101,anomaly,…\r\n"
 ZIP: Final = "application/zip"
 WEEK_NS: Final = 7 * 86_400 * 1_000_000_000
 # what stood before the time that is asked for is looked for so far back, and no more changes are counted
@@ -99,16 +105,42 @@ class Shelving(BaseModel):
 @router.get(
     "",
     response_model=Items,
-    responses={**example({"items": [ALARM], "next": None}), **answers(_422="query.state: Input should be 'open' or 'all'")},
+    responses={
+        200: {"content": contents({"items": [ALARM], "next": None}, CSV_EXAMPLE)},
+        **answers(_422="query.state: Input should be 'open' or 'all'", _503=TOO_MANY_FILES),
+    },
     summary="Alarms, the one that changed last first",
+    description="`from` and `to` are of when they changed last. CSV and Parquet have all of them at once, 100,000 at most.",
 )
 def list_alarms(
     services: Use,
+    request: Request,
     state: Annotated[Literal["open", "all"], Query(description="open: everything that is not back to normal")] = "open",
     asset: Annotated[str | None, Query(examples=["pump-101"])] = None,
+    first: Annotated[Time | None, Query(alias="from")] = None,
+    last: Annotated[Time | None, Query(alias="to")] = None,
+    limit: Limit = MOST_ITEMS,
+    cursor: Cursor = None,
+    asked: AskedFormat = None,
 ) -> Response:
-    rows = services.store.alarms(only_open=state == "open", asset=asset, at_most=AT_MOST)
-    return raw_list(row.message for row in rows)
+    form = wanted(request, asked)
+    rows = services.store.alarms(
+        only_open=state == "open",
+        asset=asset,
+        between=between(first, last),
+        before=place_of(cursor),
+        at_most=limit + 1 if form is Format.JSON else MOST_ROWS,
+    )
+    if form is not Format.JSON:
+        return table_answer(form, "alarms", alarm_columns(), [(orjson.loads(row.message) for row in rows)])
+    page, ended = cut(rows, limit)
+    following = next_address(request, cursor_of(ended.place) if ended is not None else None)
+    return raw_list((row.message for row in page), following)
+
+
+@router.head("", include_in_schema=False)
+def head_of_alarms(request: Request, asked: AskedFormat = None) -> Response:
+    return head_answer(request, asked)
 
 
 @router.get(

@@ -1,13 +1,17 @@
 """The machines, and the history of their assessments."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Response
+import orjson
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.answers import ASSESSMENT, Items, Time, example, json_answer, json_list, raw_list, ready
 from api.downsample import thin_rows
+from api.export import AskedFormat, Format, contents, head_answer, table_answer, wanted
 from api.problems import Problem, answers
 from api.services import Services, Use
+from api.tables import assessment_columns
 from edge.contracts.plant import Asset
 from edge.formats.json_message import format_time, parse_time
 
@@ -15,6 +19,11 @@ router = APIRouter(prefix="/assets", tags=["assets"])
 
 LAST_HOUR_NS: Final = 3_600_000_000_000
 ROWS_AT_ONCE: Final = 20_000
+DEFAULT_POINTS: Final = 1000
+# a month of a second each, and more
+MOST_ROWS: Final = 3_000_000
+TOO_MANY_FILES: Final = "2 files are being written for others, which is the most at a time; try again soon"
+CSV_EXAMPLE: Final = "time,state,reason,score,…\r\n2026-11-23T10:00:05Z,anomalous,,1.42,…\r\n"
 ASSET_ID = Annotated[str, Path(description="the asset's name in the plant file", examples=["pump-101"])]
 EXAMPLE: Final = {
     "id": "pump-101",
@@ -56,27 +65,51 @@ def get_asset(services: Use, asset_id: ASSET_ID) -> Response:
     "/{asset_id}/assessments",
     response_model=Items,
     responses={
-        **example({"items": [ASSESSMENT], "next": None}, "Whole messages, ordered by their time"),
-        **answers(_404=NO_ASSET, _422="query.from: should be a time before query.to"),
+        200: {
+            "description": "Whole messages, ordered by their time; as a table a row for each",
+            "content": contents({"items": [ASSESSMENT], "next": None}, CSV_EXAMPLE),
+        },
+        **answers(_404=NO_ASSET, _422="query.from: should be a time before query.to", _503=TOO_MANY_FILES),
     },
     summary="The history of a machine, thinned so that peaks and withheld stretches survive",
+    description="CSV and Parquet have every assessment where `points` is left out, 3,000,000 at most.",
 )
 def list_assessments(
     services: Use,
+    request: Request,
     asset_id: ASSET_ID,
     first: Annotated[Time | None, Query(alias="from", description="default: an hour before `to`")] = None,
     last: Annotated[Time | None, Query(alias="to", description="default: the newest assessment")] = None,
-    points: Annotated[int, Query(ge=10, le=10_000, description="at most so many assessments", examples=[1000])] = 1000,
+    points: Annotated[
+        int | None, Query(ge=10, le=10_000, description="at most so many assessments; 1000 where JSON is asked for")
+    ] = None,
+    asked: AskedFormat = None,
 ) -> Response:
-    known_asset(services, asset_id)
+    asset, form = known_asset(services, asset_id), wanted(request, asked)
     newest = parse_time(last) if last is not None else services.store.latest_time(asset_id)
     if newest is None:
-        return raw_list([])
-    oldest = parse_time(first) if first is not None else newest - LAST_HOUR_NS
+        oldest = newest = 0
+    else:
+        oldest = parse_time(first) if first is not None else newest - LAST_HOUR_NS
     if oldest > newest:
         raise Problem(422, f"query.from: {format_time(oldest)} should be a time before query.to, {format_time(newest)}")
-    kept = thin_rows(services.store.scores(asset_id, oldest, newest, ROWS_AT_ONCE), points)
-    return raw_list(services.store.messages(kept))
+    if form is not Format.JSON and points is None:
+        if services.store.assessments_between(asset_id, oldest, newest, MOST_ROWS + 1) > MOST_ROWS:
+            raise Problem(422, f"query.from: there are more than {MOST_ROWS} assessments since then; ask for a shorter time")
+        parts: Iterable[list[bytes]] = services.store.all_messages(asset_id, oldest, newest, ROWS_AT_ONCE)
+    else:
+        kept = thin_rows(services.store.scores(asset_id, oldest, newest, ROWS_AT_ONCE), points or DEFAULT_POINTS)
+        parts = [services.store.messages(kept)]
+    if form is Format.JSON:
+        return raw_list(message for part in parts for message in part)
+    rows = (map(orjson.loads, part) for part in parts)
+    return table_answer(form, f"assessments-{asset_id}", assessment_columns(asset), rows)
+
+
+@router.head("/{asset_id}/assessments", include_in_schema=False)
+def head_of_assessments(services: Use, request: Request, asset_id: ASSET_ID, asked: AskedFormat = None) -> Response:
+    known_asset(services, asset_id)
+    return head_answer(request, asked)
 
 
 def known_asset(services: Services, asset_id: str) -> Asset:

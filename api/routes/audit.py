@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.answers import Items, example, json_answer
 from api.audit_log import AuditEntry
-from api.pages import Cursor, Limit, cut, next_address
-from api.problems import Problem, answers
+from api.pages import Cursor, Limit, cursor_of, cut, next_address, place_of
+from api.problems import answers
 from api.services import Operator, Use
 from edge.formats.json_message import format_time
 
@@ -32,7 +32,7 @@ EXAMPLE: Final = {
     "",
     response_model=Items,
     responses={
-        **example({"items": [EXAMPLE], "next": "?limit=100&cursor=4711"}),
+        **example({"items": [EXAMPLE], "next": "?limit=100&cursor=1795428300000000000.4711"}),
         **answers(
             _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
             _403="this needs the operator role; 'display' has the role visitor",
@@ -54,12 +54,10 @@ def list_audit(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
-    if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        raise Problem(422, f"query.cursor: '{cursor}' should be as `next` of a page tells it")
-    before = int(cursor) if cursor is not None else None
-    found = services.audit.entries(before=before, by=by, subject=subject, at_most=limit + 1)
+    at = place_of(cursor)
+    found = services.audit.entries(before=at[1] if at is not None else None, by=by, subject=subject, at_most=limit + 1)
     page, last = cut(found, limit)
-    following = next_address(request, last.audit_id if last is not None else None)
+    following = next_address(request, cursor_of((last.time, last.audit_id, "")) if last is not None else None)
     return json_answer({"items": [_told(entry) for entry in page], "next": following})
 
 

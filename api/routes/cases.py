@@ -2,15 +2,15 @@
 
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.answers import CASE, JSON, Items, example, json_answer, raw_list, ready
+from api.answers import CASE, JSON, Items, Time, example, json_answer, raw_list, ready
+from api.pages import MOST_ITEMS, Cursor, Limit, between, cursor_of, cut, next_address, place_of
 from api.problems import Problem, answers
 from api.services import Use
 
 router = APIRouter(prefix="/cases", tags=["cases"])
 
-AT_MOST: Final = 1000
 NO_CASE: Final = "there is no case '0198f0c3-0000'; GET /api/v1/cases?state=all lists them"
 
 
@@ -22,11 +22,24 @@ NO_CASE: Final = "there is no case '0198f0c3-0000'; GET /api/v1/cases?state=all 
 )
 def list_cases(
     services: Use,
+    request: Request,
     state: Annotated[Literal["open", "all"], Query(description="open: those whose trouble is not over")] = "open",
     asset: Annotated[str | None, Query(examples=["pump-101"])] = None,
+    first: Annotated[Time | None, Query(alias="from", description="when it changed last")] = None,
+    last: Annotated[Time | None, Query(alias="to")] = None,
+    limit: Limit = MOST_ITEMS,
+    cursor: Cursor = None,
 ) -> Response:
-    rows = services.store.cases(only_open=state == "open", asset=asset, at_most=AT_MOST)
-    return raw_list(row.message for row in rows)
+    rows = services.store.cases(
+        only_open=state == "open",
+        asset=asset,
+        between=between(first, last),
+        before=place_of(cursor),
+        at_most=limit + 1,
+    )
+    page, ended = cut(rows, limit)
+    following = next_address(request, cursor_of(ended.place) if ended is not None else None)
+    return raw_list((row.message for row in page), following)
 
 
 @router.get(

@@ -5,21 +5,27 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from api.answers import JSON, Items, Time, example, json_answer
+from api.answers import JSON, Items, Time, json_answer
 from api.cursor import LARGEST
-from api.labels import Label, LabelRefused, NewLabel
-from api.pages import Cursor, Limit, cut, next_address
+from api.export import AskedFormat, Format, contents, head_answer, table_answer, wanted
+from api.labels import MOST_LABELS, Label, LabelRefused, NewLabel
+from api.pages import Cursor, Limit, between, cursor_of, cut, next_address, place_of
 from api.problems import Problem, answers
 from api.roles import Identity, Role
-from api.routes.assets import known_asset
+from api.routes.assets import TOO_MANY_FILES, known_asset
 from api.security import json_only
 from api.services import Engineer, OperatorOrBetter, Services, Use
+from api.tables import label_columns
 from edge.contracts.alarm import Alarm
 from edge.formats.json_message import decode, format_time, parse_time
 
 router = APIRouter(prefix="/labels", tags=["labels"])
 
 CONDITION_OF: Final = {"right": "fault", "false": "healthy", "unclear": "unknown"}
+CSV_EXAMPLE: Final = (
+    "asset,from,to,state,mode,comment\r\n"
+    'pump-101,2026-11-23T10:00:10Z,2026-11-23T15:20:00Z,fault,bearing-outer-race,"outer race, changed"\r\n'
+)
 Condition = Literal["healthy", "fault", "failed", "unknown"]
 Verdict = Literal["right", "false", "unclear"]
 ALARM_ID: Final = "0198f0c3-1b2c-7d10-8a4e-5f3b7a9c2d01"
@@ -110,8 +116,12 @@ def add_label(services: Use, identity: OperatorOrBetter, body: LabelBody) -> Res
 @router.get(
     "",
     response_model=Items,
-    responses={**example({"items": [EXAMPLE], "next": None}), **answers(_422="query.from: should be a time")},
+    responses={
+        200: {"content": contents({"items": [EXAMPLE], "next": None}, CSV_EXAMPLE)},
+        **answers(_422="query.from: should be a time", _503=TOO_MANY_FILES),
+    },
     summary="Labels, the earliest first; those that overlap `from` to `to`",
+    description="CSV and Parquet have the columns that `models train --labels` reads, and all labels at once.",
 )
 def list_labels(
     services: Use,
@@ -122,18 +132,28 @@ def list_labels(
     last: Annotated[Time | None, Query(alias="to")] = None,
     limit: Limit = 1000,
     cursor: Cursor = None,
+    asked: AskedFormat = None,
 ) -> Response:
+    form = wanted(request, asked)
+    span, after = between(first, last) or (None, None), place_of(cursor)
     found = services.labels.find(
         asset=asset,
         alarm_id=alarm_id,
-        first=parse_time(first) if first is not None else None,
-        last=parse_time(last) if last is not None else None,
-        after=place(cursor),
-        at_most=limit + 1,
+        first=span[0],
+        last=span[1],
+        after=after[:2] if after is not None else None,
+        at_most=limit + 1 if form is Format.JSON else MOST_LABELS,
     )
+    if form is not Format.JSON:
+        return table_answer(form, "labels", label_columns(), [map(_told, found)])
     page, ended = cut(found, limit)
-    following = next_address(request, ".".join(map(str, ended.place)) if ended is not None else None)
+    following = next_address(request, cursor_of((*ended.place, "")) if ended is not None else None)
     return json_answer({"items": [_told(label) for label in page], "next": following})
+
+
+@router.head("", include_in_schema=False)
+def head_of_labels(request: Request, asked: AskedFormat = None) -> Response:
+    return head_answer(request, asked)
 
 
 @router.delete(
@@ -152,19 +172,6 @@ def delete_label(services: Use, _by: Engineer, label_id: Annotated[int, Path(ge=
     if not services.labels.delete(label_id):
         raise Problem(404, f"there is no label {label_id}; GET /api/v1/labels lists them")
     return Response(status_code=204)
-
-
-def place(cursor: str | None) -> tuple[int, int] | None:
-    """A place in a list of things with a time, as the cursor `TIME.ID` tells it; raises `Problem`."""
-    if cursor is None:
-        return None
-    try:
-        time, number = (int(part) for part in cursor.split("."))
-        if max(abs(time), abs(number)) > LARGEST:
-            raise ValueError
-    except ValueError:
-        raise Problem(422, f"query.cursor: '{cursor}' should be as `next` of a page tells it") from None
-    return time, number
 
 
 def _too_low(identity: Identity) -> Problem:
