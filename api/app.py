@@ -18,6 +18,7 @@ from api.routes import (
     labels,
     models,
     performance,
+    quality,
     session,
     simulator,
     status,
@@ -68,7 +69,22 @@ def create_api(services: Services | None = None) -> FastAPI:
     if services is not None:
         api.add_middleware(Auditing, log=services.audit)
     problems.install(api)
-    for routes in (assets, performance, alarms, cases, labels, models, status, stream, simulator, session, tokens, audit, twin):
+    for routes in (
+        assets,
+        performance,
+        quality,
+        alarms,
+        cases,
+        labels,
+        models,
+        status,
+        stream,
+        simulator,
+        session,
+        tokens,
+        audit,
+        twin,
+    ):
         api.include_router(routes.router, prefix="/v1")
     schema = _schema(api)
 

@@ -3,6 +3,7 @@
 After OPC UA part 6, 6.2.2. A certificate is made when it is first needed, and anew before it ends.
 """
 
+import contextlib
 import ipaddress
 import logging
 import os
@@ -104,17 +105,32 @@ def certificates_in(folder: Path) -> list[x509.Certificate]:
         if path.suffix not in SUFFIXES:
             continue
         try:
-            content = path.read_bytes()
-            load = x509.load_pem_x509_certificate if content.startswith(b"-----") else x509.load_der_x509_certificate
-            found.append(load(content))
+            found.append(_read(path))
         except (OSError, ValueError) as error:
             logger.warning("%s is no certificate that can be read: %s", path, error)
     return found
 
 
+def ends_in(folder: Path) -> dict[str, int]:
+    """When the certificates of a folder and those below it end [ns since 1970 UTC], by their paths without the suffix."""
+    ends: dict[str, int] = {}
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES):
+        # what cannot be read is told where it is used
+        with contextlib.suppress(OSError, ValueError):
+            end = _read(path).not_valid_after_utc
+            ends[path.relative_to(folder).with_suffix("").as_posix()] = int(end.timestamp()) * 1_000_000_000
+    return ends
+
+
 def fingerprint(certificate: x509.Certificate) -> str:
     """SHA-256, as people compare it."""
     return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def _read(path: Path) -> x509.Certificate:
+    content = path.read_bytes()
+    load = x509.load_pem_x509_certificate if content.startswith(b"-----") else x509.load_der_x509_certificate
+    return load(content)
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 
 from edge import __version__
+from edge.application_certificate import ends_in
 from edge.commands import Commands
 from edge.contracts.alarm import Alarm
 from edge.contracts.audit import ModelAudit
@@ -27,7 +28,8 @@ from edge.contracts.plant import Plant
 from edge.contracts.plant_file import source_certificate, source_password
 from edge.contracts.sample_account import Fate
 from edge.contracts.sample_batch import SampleBatch, WaveformBlock
-from edge.contracts.status import EdgeStatus, JournalStatus
+from edge.contracts.status import CertificateStatus, EdgeStatus, JournalStatus
+from edge.data_acquisition.opcua_security import certificate_folder
 from edge.data_acquisition.stream_clock import StreamClock
 from edge.evidence import Evidence
 from edge.evidence_files import EvidenceFiles
@@ -341,6 +343,9 @@ class EdgeService:
             refused=dict(self._pipeline.counts),
             plant_problem=self.plant_problem,
             outputs={name: output.problem for name, output in self._outputs.items()},
+            certificates={
+                name: CertificateStatus(until=end) for name, end in ends_in(certificate_folder(self._home)).items()
+            },
             flood=self._pipeline.alarms.is_flood,
         )
 

@@ -90,11 +90,19 @@ class RecordingStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateStatus:
+    """A certificate that a connection rests on, the edge's own or one that it trusts; `until` is ns since 1970 UTC."""
+
+    until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeStatus:
     """`refused` counts, by reason (late, duplicate), samples that no instant could use.
 
     plant_problem: the plant file has been changed, and why it is not in use as it is now
     outputs:       by name of the ways back into the plant, why they do not serve; None where they do
+    certificates:  by name, as they lie in the edge's folder
     flood:         whether more alarms come than anybody can read, so that some are suppressed
     """
 
@@ -109,4 +117,5 @@ class EdgeStatus:
     refused: dict[str, int] = field(default_factory=dict)
     plant_problem: str | None = None
     outputs: dict[str, str | None] = field(default_factory=dict)
+    certificates: dict[str, CertificateStatus] = field(default_factory=dict)
     flood: bool = False

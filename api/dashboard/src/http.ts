@@ -2,6 +2,7 @@
 
 const ROOT = "api/v1";
 const PATIENCE_MS = 15_000;
+const UPLOAD_PATIENCE_MS = 120_000;
 
 export class Problem extends Error {
   constructor(
@@ -36,18 +37,26 @@ function noteClock(response: Response): void {
   serverAheadMs = Math.abs(ahead) < 2_000 ? 0 : ahead;
 }
 
-async function ask(method: string, path: string, body?: unknown, token?: string): Promise<Response> {
+let csrf: string | null = null;
+
+/** What every change of a session sends along, so that no foreign page can make one. */
+export function useCsrf(token: string | null): void {
+  csrf = token;
+}
+
+async function ask(method: string, path: string, body?: unknown): Promise<Response> {
   const headers: Record<string, string> = { Accept: "application/json" };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (token !== undefined) headers["Authorization"] = `Bearer ${token}`;
+  const file = body instanceof Blob;
+  if (body !== undefined) headers["Content-Type"] = file ? "application/octet-stream" : "application/json";
+  if (csrf !== null && method !== "GET") headers["X-CSRF-Token"] = csrf;
   let response: Response;
   try {
     response = await fetch(`${ROOT}/${path}`, {
       method,
       headers,
       cache: "no-store",
-      signal: AbortSignal.timeout(PATIENCE_MS),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(file ? UPLOAD_PATIENCE_MS : PATIENCE_MS),
+      ...(body === undefined ? {} : { body: file ? body : JSON.stringify(body) }),
     });
   } catch {
     throw new Problem(0, "");
@@ -60,8 +69,8 @@ async function ask(method: string, path: string, body?: unknown, token?: string)
   return response;
 }
 
-async function send(method: string, path: string, body?: unknown, token?: string): Promise<unknown> {
-  const response = await ask(method, path, body, token);
+async function send(method: string, path: string, body?: unknown): Promise<unknown> {
+  const response = await ask(method, path, body);
   const answer: unknown = await response.json().catch(() => null);
   // an answer that was cut off is no answer
   if (method === "GET" && answer === null) throw new Problem(0, "");
@@ -100,10 +109,15 @@ export function address(path: string): string {
   return `${ROOT}/${path}`;
 }
 
-export function post(path: string, body: unknown, token?: string): Promise<unknown> {
-  return send("POST", path, body, token);
+export function post(path: string, body: unknown): Promise<unknown> {
+  return send("POST", path, body);
 }
 
-export function remove(path: string, token?: string): Promise<unknown> {
-  return send("DELETE", path, undefined, token);
+export function remove(path: string): Promise<unknown> {
+  return send("DELETE", path);
+}
+
+/** The bytes of a file as they are. */
+export function upload(path: string, file: Blob): Promise<unknown> {
+  return send("POST", path, file);
 }

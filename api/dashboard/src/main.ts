@@ -6,6 +6,7 @@ import { operator } from "./live/operator.svelte";
 import { plant } from "./live/plant.svelte";
 
 operator.takeFromAddress();
+void operator.look();
 addEventListener("hashchange", () => operator.takeFromAddress());
 plant.start();
 

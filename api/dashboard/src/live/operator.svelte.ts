@@ -1,59 +1,115 @@
-// Who acts. The token is asked for once, kept for this browser tab, and forgotten when the API refuses it.
-import { Problem, post } from "../http";
+// Who acts. A token is given once and becomes a session of this browser: a cookie that no script can read.
+import { Problem, get, post, remove, upload, useCsrf } from "../http";
 
-const KEY = "kullager.token";
+export type Role = "visitor" | "operator" | "engineer" | "admin";
+const ORDER: readonly Role[] = ["visitor", "operator", "engineer", "admin"];
+
+interface Session {
+  name: string | null;
+  role: Role;
+  csrf: string | null;
+}
 
 class Operator {
-  #token: string | null = sessionStorage.getItem(KEY);
-  #answer: ((token: string | null) => void) | null = null;
+  name = $state<string | null>(null);
+  role = $state<Role>("visitor");
   asking = $state(false);
-  /** why the last token was refused, in the API's words */
+  /** why something was refused, in the API's words */
   refusal = $state<string | null>(null);
+  #answer: ((signedIn: boolean) => void) | null = null;
+  #looked: Promise<void> | null = null;
+
+  may(needed: Role): boolean {
+    return ORDER.indexOf(this.role) >= ORDER.indexOf(needed);
+  }
+
+  /** Who is signed in already? Asked once; without an answer nobody is. */
+  look(): Promise<void> {
+    return (this.#looked ??= get<Session>("session").then(
+      (session) => this.#take(session),
+      (problem: unknown) => {
+        if (!(problem instanceof Problem)) throw problem;
+        this.#looked = null;
+      },
+    ));
+  }
 
   /** `#token=…` in the address is taken over and removed from the address bar. */
   takeFromAddress(): void {
     const match = /(?:^#|[?&])token=([^&]+)/.exec(location.hash);
     if (match?.[1] === undefined) return;
-    this.#keep(decodeURIComponent(match[1]));
     const rest = location.hash.replace(match[0], "");
     history.replaceState(null, "", `${location.pathname}${location.search}${rest.startsWith("#") ? rest : ""}`);
+    const signedIn = this.signIn(decodeURIComponent(match[1])).then(
+      () => undefined,
+      (problem: unknown) => {
+        if (!(problem instanceof Problem)) throw problem;
+        void this.ask(problem.message);
+      },
+    );
+    this.#looked = signedIn;
   }
 
-  #keep(token: string): void {
-    this.#token = token;
-    sessionStorage.setItem(KEY, token);
+  async signIn(token: string): Promise<void> {
+    this.#take((await post("session", { token })) as Session);
   }
 
-  #ask(refusal: string | null): Promise<string | null> {
-    this.#answer?.(null);
+  async signOut(): Promise<void> {
+    await remove("session");
+    this.#take({ name: null, role: "visitor", csrf: null });
+  }
+
+  /** Open the dialog; whether somebody has signed in when it closes. */
+  ask(refusal: string | null = null): Promise<boolean> {
+    this.#answer?.(false);
     this.refusal = refusal;
     this.asking = true;
     return new Promise((resolve) => (this.#answer = resolve));
   }
 
-  /** The dialog's answer; null when it was closed. */
-  give(token: string | null): void {
+  /** The dialog is done. */
+  close(signedIn: boolean): void {
     this.asking = false;
-    this.#answer?.(token);
+    this.#answer?.(signedIn);
     this.#answer = null;
   }
 
-  /** Send with the operator's token; null when the operator would not give one. */
-  async post<T>(path: string, body: unknown): Promise<T | null> {
-    let token = this.#token ?? (await this.#ask(null));
-    while (token !== null) {
+  /** As who is signed in; null when nobody would sign in who may. */
+  post<T>(path: string, body: unknown): Promise<T | null> {
+    return this.#act(() => post(path, body)) as Promise<T | null>;
+  }
+
+  remove(path: string): Promise<unknown> {
+    return this.#act(() => remove(path));
+  }
+
+  upload<T>(path: string, file: Blob): Promise<T | null> {
+    return this.#act(() => upload(path, file)) as Promise<T | null>;
+  }
+
+  /** What only some may read. */
+  get<T>(path: string): Promise<T | null> {
+    return this.#act(() => get<T>(path)) as Promise<T | null>;
+  }
+
+  async #act(act: () => Promise<unknown>): Promise<unknown> {
+    await this.#looked;
+    for (;;) {
       try {
-        const answer = await post(path, body, token);
-        this.#keep(token);
-        return answer as T;
+        return await act();
       } catch (problem) {
         if (!(problem instanceof Problem) || !problem.forbidden) throw problem;
-        this.#token = null;
-        sessionStorage.removeItem(KEY);
-        token = await this.#ask(problem.message);
+        // one who is signed in is told why that is not enough; to a visitor the dialog says it
+        const signedIn = await this.ask(this.role === "visitor" ? null : problem.message);
+        if (!signedIn) return null;
       }
     }
-    return null;
+  }
+
+  #take({ name, role, csrf }: Session): void {
+    this.name = name;
+    this.role = role;
+    useCsrf(csrf);
   }
 }
 

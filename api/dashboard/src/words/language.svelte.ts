@@ -33,7 +33,12 @@ class Words {
   }
 
   text(key: TextKey, values: Record<string, string | number> = {}): string {
-    return texts[key][this.#language].replace(/\{(\w+)\}/g, (whole, name: string) => {
+    return this.fill(texts[key], values);
+  }
+
+  /** A text of any table, with its values in place. */
+  fill(both: Bilingual, values: Record<string, string | number> = {}): string {
+    return both[this.#language].replace(/\{(\w+)\}/g, (whole, name: string) => {
       const value = values[name];
       if (value === undefined) return whole;
       return typeof value === "number" ? this.number(value, 0) : value;
@@ -124,6 +129,21 @@ class Words {
     return this.#time("moment", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" }).format(
       ms,
     );
+  }
+
+  /** A day and a time of day, always with both. */
+  dayAndTime(ms: number): string {
+    return this.#time("dayAndTime", { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(
+      ms,
+    );
+  }
+
+  dayOfMonth(ms: number): string {
+    return this.#time("dayOfMonth", { day: "numeric", month: "short" }).format(ms);
+  }
+
+  day(ms: number): string {
+    return this.#time("day", { day: "numeric", month: "short", year: "numeric" }).format(ms);
   }
 
   /** A length of time, in the unit that reads best for it, or for `like`. */

@@ -15,6 +15,13 @@ import type {
 export const texts = {
   plant: { sv: "Anläggning", en: "Plant" },
   alarms: { sv: "Larm", en: "Alarms" },
+  operations: { sv: "Drift", en: "Operations" },
+  models: { sv: "Modeller", en: "Models" },
+  unacknowledgedAlarms: { sv: "okvitterade larm", en: "unacknowledged alarms" },
+  partMissing: {
+    sv: "Sidan kunde inte hämtas. Ladda om den.",
+    en: "This page could not be fetched. Load it anew.",
+  },
   mainMenu: { sv: "Huvudmeny", en: "Main menu" },
   skip: { sv: "Till innehållet", en: "Skip to content" },
   chooseLanguage: { sv: "Språk", en: "Language" },
@@ -198,13 +205,16 @@ export const texts = {
   newAlarm: { sv: "Nytt larm, {priority} prioritet: {asset}. {text}", en: "New alarm, {priority} priority: {asset}. {text}" },
   priority: { sv: "{priority} prioritet", en: "{priority} priority" },
 
-  tokenTitle: { sv: "Operatörens nyckel", en: "Operator token" },
+  tokenTitle: { sv: "Logga in", en: "Sign in" },
   tokenWhy: {
-    sv: "Att ändra ett larm kräver en operatör. Nyckeln stannar i den här fliken.",
-    en: "Changing an alarm takes an operator. The token stays in this tab.",
+    sv: "Att ändra något kräver en nyckel. Den ger en session i den här webbläsaren, som slutar efter tolv timmar utan användning.",
+    en: "Changing something takes a token. It opens a session in this browser, which ends after twelve hours without use.",
   },
   tokenLabel: { sv: "Nyckel", en: "Token" },
-  tokenGo: { sv: "Fortsätt", en: "Continue" },
+  tokenGo: { sv: "Logga in", en: "Sign in" },
+  signIn: { sv: "Logga in", en: "Sign in" },
+  signOut: { sv: "Logga ut", en: "Sign out" },
+  signedInAs: { sv: "{name}, {role}", en: "{name}, {role}" },
 
   live: { sv: "Direkt", en: "Live" },
   connecting: { sv: "Ansluter …", en: "Connecting …" },
@@ -422,4 +432,11 @@ export const units: Record<string, { sign: Bilingual; decimals?: number }> = {
   s: { sign: { sv: "s", en: "s" }, decimals: 1 },
   // counts are whole, ratios such as a power factor are not
   "1": { sign: { sv: "", en: "" } },
+};
+
+export const roles: Record<"visitor" | "operator" | "engineer" | "admin", Bilingual> = {
+  visitor: { sv: "besökare", en: "visitor" },
+  operator: { sv: "operatör", en: "operator" },
+  engineer: { sv: "ingenjör", en: "engineer" },
+  admin: { sv: "administratör", en: "administrator" },
 };

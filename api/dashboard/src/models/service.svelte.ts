@@ -1,0 +1,33 @@
+// The models in service and their steps, asked anew while somebody looks.
+import { Problem, list } from "../http";
+import type { ModelInFull, Step } from "./contracts";
+
+const ROUND_MS = 3_000;
+
+class Service {
+  models = $state.raw<ModelInFull[] | null>(null);
+  /** the newest first */
+  steps = $state.raw<Step[]>([]);
+  problem = $state.raw<Problem | null>(null);
+
+  /** Ask now and every few seconds; returns the way out. */
+  watch(): () => void {
+    void this.fetch();
+    const timer = setInterval(() => void this.fetch(), ROUND_MS);
+    return () => clearInterval(timer);
+  }
+
+  async fetch(): Promise<void> {
+    try {
+      const [models, steps] = await Promise.all([list<ModelInFull>("models"), list<Step>("models/audit")]);
+      this.models = models;
+      this.steps = steps.reverse();
+      this.problem = null;
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      this.problem = problem;
+    }
+  }
+}
+
+export const service = new Service();
