@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from api import problems
 from api.reference import reference_page
-from api.routes import alarms, assets, cases, models, performance, simulator, status, stream, twin
+from api.routes import alarms, assets, cases, models, performance, simulator, status, stream, truths, twin
 from api.security import SecurityHeaders
 from api.services import Services
 
@@ -51,7 +51,7 @@ def create_api(services: Services | None = None) -> FastAPI:
     api = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, strict_content_type=False)
     api.state.services = services
     problems.install(api)
-    for routes in (assets, performance, alarms, cases, models, status, stream, simulator, twin):
+    for routes in (assets, performance, alarms, cases, models, status, stream, simulator, truths, twin):
         api.include_router(routes.router, prefix="/v1")
     schema = _schema(api)
 
