@@ -33,7 +33,12 @@ class Words {
   }
 
   text(key: TextKey, values: Record<string, string | number> = {}): string {
-    return texts[key][this.#language].replace(/\{(\w+)\}/g, (whole, name: string) => {
+    return this.fill(texts[key], values);
+  }
+
+  /** A text of any table, with its values in place. */
+  fill(both: Bilingual, values: Record<string, string | number> = {}): string {
+    return both[this.#language].replace(/\{(\w+)\}/g, (whole, name: string) => {
       const value = values[name];
       if (value === undefined) return whole;
       return typeof value === "number" ? this.number(value, 0) : value;
