@@ -72,12 +72,13 @@ export function becauseOf(
   asset: Asset,
   points: readonly Point[],
   start: number,
+  /** when the fault was complete, or is now [s since 1970]: what it did, it did until then */
+  until: number,
   spectra: { before: Spectrum; now: Spectrum } | null,
 ): Because {
   const all = changesOf(asset, points, start);
   const changes = all.filter(({ share }) => share > 0).sort((a, b) => b.share - a.share);
-  const end = points.at(-1)?.t ?? start;
-  const sinceMs = (end - start) * 1000;
+  const sinceMs = (until - start) * 1000;
   const lead = changes[0];
   const newest = points.at(-1)?.assessment.contribution ?? {};
   const [guiltiest] = Object.entries(newest).sort(([, a], [, b]) => b - a)[0] ?? [];
@@ -107,4 +108,48 @@ function grownLine(before: Spectrum, now: Spectrum): { line: SpectrumLine; facto
   });
   const best = grown.sort((a, b) => b.factor - a.factor)[0];
   return best === undefined || best.factor < GROWN_LINE ? null : { line: best.line, factor: best.factor };
+}
+
+export interface Power {
+  /** mean of late, and what a healthy machine would take at this work [kW] */
+  now: number;
+  usual: number;
+  /** the difference is larger than those that there were before by chance */
+  telling: boolean;
+}
+
+const CHANCE_S = 600;
+const LEAST_WINDOWS = 4;
+
+/**
+ * What a fault adds to the power, or takes: the mean of late against those before `start`, at the same speed. The model's
+ * expectation is no measure of this: where other signals are far off, they pull it along.
+ */
+export function powerOf(asset: Asset, points: readonly Point[], start: number | null): Power | null {
+  const signal = asset.signals.find(({ name, unit }) => name === "power" && unit === "kW");
+  const end = points.at(-1)?.t;
+  if (signal === undefined || end === undefined) return null;
+  const windowS = recentS(asset);
+  const recent = points.filter(({ t }) => t > Math.max(end - windowS, start ?? 0));
+  const now = meanOf(recent, "power");
+  if (now === null) return null;
+  const calm = { now, usual: now, telling: false };
+  if (start === null) return calm;
+  const before = points.filter(({ t, assessment }) => t < start && t >= start - CHANCE_S && assessment.state === "normal");
+  const speed = meanOf(recent, "speed");
+  const windows = new Map<number, Point[]>();
+  for (const point of before) {
+    const key = Math.floor((start - point.t) / windowS);
+    windows.set(key, [...(windows.get(key) ?? []), point]);
+  }
+  const alike = [...windows.values()].filter((window) => {
+    // a spindle's speed is its work, and another one each minute; a pump's is set for many
+    const was = asset.class === "pump" ? meanOf(window, "speed") : null;
+    return was === null || speed === null || Math.abs(speed - was) <= STEADY * was;
+  });
+  const chance = alike.flatMap((window) => meanOf(window, "power") ?? []);
+  const usual = mean(chance);
+  if (usual === null || chance.length < LEAST_WINDOWS) return calm;
+  const telling = now > Math.max(...chance) || now < Math.min(...chance);
+  return { now, usual, telling };
 }

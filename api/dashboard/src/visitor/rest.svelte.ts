@@ -1,5 +1,6 @@
 // Rest: after a minute without a touch the page goes back to its start, and what was broken here is repaired. A page
 // repairs what it has broken itself, and not what another visitor is watching; on a stand (`?kiosk`) it then gives the tour.
+import { asked } from "../address";
 import { Problem } from "../http";
 import { plant } from "../live/plant.svelte";
 import { router } from "../route.svelte";
@@ -10,7 +11,7 @@ const WARNING_MS = 10_000;
 // longer than the slowest race: what is still broken then was left behind by somebody
 const LEFT_BEHIND_MS = 900_000;
 
-export const kiosk = new URLSearchParams(location.search).has("kiosk");
+export const kiosk = asked("kiosk") !== null;
 
 class Rest {
   /** ms until the page begins anew, once it is time to say so; null before */
