@@ -24,6 +24,7 @@ from api.routes import (
     status,
     stream,
     tokens,
+    truths,
     twin,
 )
 from api.security import SecurityHeaders
@@ -80,6 +81,7 @@ def create_api(services: Services | None = None) -> FastAPI:
         status,
         stream,
         simulator,
+        truths,
         session,
         tokens,
         audit,

@@ -15,6 +15,7 @@ from edge.contracts.performance import Performance
 from edge.contracts.spectrum import WaveformSpectrum
 from edge.contracts.status import EdgeStatus
 from edge.contracts.topics import Topics
+from edge.contracts.truth import Truth
 from edge.formats.json_message import Identity, decode_fields, decode_identity, encode, load_object
 
 LARGEST_MESSAGE: Final = 256 * 1024
@@ -92,13 +93,27 @@ class CatalogueReport:
 
 
 @dataclass(frozen=True, slots=True)
+class TruthReport:
+    truth: Truth
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyReport:
     sender: str
     reply: Reply
 
 
 Arrival = (
-    Result | UnreadableResult | StatusReport | Cleared | Trimmed | CatalogueReport | ReplyReport | SpectrumReport | EvidencePart
+    Result
+    | UnreadableResult
+    | StatusReport
+    | Cleared
+    | Trimmed
+    | CatalogueReport
+    | TruthReport
+    | ReplyReport
+    | SpectrumReport
+    | EvidencePart
 )
 
 
@@ -134,6 +149,8 @@ def read_arrival(topics: Topics, topic: str, payload: bytes) -> Arrival | None:
             return ReplyReport("simulator", _reply(topic, payload, command_id))
         case ("simulator", "catalogue"):
             return CatalogueReport(decode_fields(Catalogue, load_object(payload, topic), topic))
+        case ("simulator", "truth", asset):
+            return TruthReport(_truth(topic, payload, asset))
         case _:
             raise MessageError("unknown-topic", f"{topic}: nothing is expected on this topic")
 
@@ -254,6 +271,16 @@ def _status(topic: str, payload: bytes, edge: str) -> StatusReport:
     ):
         raise MessageError("bad-identity", f"{topic}: journal: id, last_seq or trimmed_before is out of range")
     return StatusReport(status, payload)
+
+
+def _truth(topic: str, payload: bytes, asset: str) -> Truth:
+    body = load_object(payload, topic)
+    _check_agreement(body, {"asset": asset}, topic)
+    truth = decode_fields(Truth, body, topic)
+    _check_as_written(truth, body, topic)
+    _check_identifier(truth.asset, "asset", topic)
+    _check_time(truth.time, topic)
+    return truth
 
 
 def _reply(topic: str, payload: bytes, command_id: str) -> Reply:

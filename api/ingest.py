@@ -16,6 +16,7 @@ from api.arrivals import (
     EvidencePart,
     ReplyReport,
     SpectrumReport,
+    TruthReport,
     UnreadableResult,
     read_arrival,
 )
@@ -23,6 +24,7 @@ from api.reception import Reception
 from api.store import Batch, Event, Store
 from api.stream import EventStream
 from api.transfers import Transfers
+from api.truths import Truths
 from edge.back_off import back_off
 from edge.contracts.command import Catalogue, Reply
 from edge.contracts.errors import MessageError
@@ -102,6 +104,7 @@ class Ingest:
                 topics.edge_reply("+", "+"),
                 topics.edge_resend("+", client_id),
                 topics.simulator_catalogue,
+                topics.simulator_truth("+"),
                 topics.simulator_reply("+"),
             ],
         )
@@ -111,6 +114,7 @@ class Ingest:
         self._replies: dict[str, asyncio.Future[Reply]] = {}
         self.client = client_id
         self.transfers = Transfers()
+        self.truths = Truths()
         # by asset and signal the newest; the broker keeps them, too
         self.spectra: dict[tuple[str, str], bytes] = {}
         # notified after each transaction
@@ -182,6 +186,10 @@ class Ingest:
                 return None
             case CatalogueReport(catalogue=catalogue):
                 self.catalogue = catalogue
+                return None
+            case TruthReport(truth=truth):
+                if truth.asset in self._assets:
+                    self.truths.take(truth)
                 return None
             case SpectrumReport(asset=asset, signal=signal, payload=payload):
                 if asset in self._assets and signal in self._assets[asset].waveforms:

@@ -2,6 +2,7 @@ import { mount } from "svelte";
 import "uplot/dist/uPlot.min.css";
 import "./app.css";
 import App from "./App.svelte";
+import "./live/theme.svelte";
 import { operator } from "./live/operator.svelte";
 import { plant } from "./live/plant.svelte";
 

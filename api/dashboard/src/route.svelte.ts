@@ -1,6 +1,8 @@
-// The view's state is in its address: #/ , #/assets/<id>?range=30m , #/operations… and #/models… with what these say themselves
+// The view's state is in its address: #/?machine=<id> , #/plant , #/assets/<id>?range=30m , #/operations… and #/models… with
+// what these say themselves
 
 export type Route =
+  | { page: "visitor"; machine: string | null }
   | { page: "plant" }
   | { page: "asset"; asset: string; range: Range }
   | { page: "operations"; path: string[]; query: URLSearchParams }
@@ -19,11 +21,12 @@ export function parse(hash: string): Route {
   if (parts[0] === "operations" || parts[0] === "models") {
     return { page: parts[0], path: parts.slice(1).map(decodeURIComponent), query: new URLSearchParams(query) };
   }
+  if (parts[0] === "plant") return { page: "plant" };
   if (parts[0] === "assets" && parts[1] !== undefined) {
     const range = new URLSearchParams(query).get("range");
     return { page: "asset", asset: decodeURIComponent(parts[1]), range: isRange(range) ? range : "5m" };
   }
-  return { page: "plant" };
+  return { page: "visitor", machine: new URLSearchParams(query).get("machine") };
 }
 
 class Router {
@@ -44,6 +47,10 @@ class Router {
   read(): void {
     this.current = parse(location.hash);
   }
+
+  to(address: string): void {
+    if (location.hash !== address) location.hash = address;
+  }
 }
 
 export const router = new Router();
@@ -63,4 +70,9 @@ export function narrow(parts: Record<string, string | null>): void {
   const rest = asked.toString();
   history.replaceState(null, "", `${path}${rest === "" ? "" : `?${rest}`}`);
   router.read();
+}
+
+/** A machine on the visitor's page. */
+export function machineAddress(asset: string): string {
+  return `#/?machine=${encodeURIComponent(asset)}`;
 }

@@ -1,4 +1,5 @@
 // The chosen language, and numbers and times as it writes them.
+import { ask, asked } from "../address";
 import type { Bilingual, Language, Waveform } from "../contracts";
 import { faultNames, people, rejections, spectrumLines, texts, units, type TextKey } from "./texts";
 
@@ -6,6 +7,8 @@ const KEY = "kullager.language";
 const LOCALES: Record<Language, string> = { sv: "sv-SE", en: "en-GB" };
 
 function firstLanguage(): Language {
+  const wanted = asked("lang");
+  if (wanted === "sv" || wanted === "en") return wanted;
   const kept = localStorage.getItem(KEY);
   if (kept === "sv" || kept === "en") return kept;
   return navigator.language.toLowerCase().startsWith("en") ? "en" : "sv";
@@ -22,6 +25,7 @@ class Words {
   set language(language: Language) {
     this.#language = language;
     localStorage.setItem(KEY, language);
+    ask("lang", language);
   }
 
   get locale(): string {
