@@ -15,10 +15,11 @@ from api.database import results, summaries
 
 logger = logging.getLogger(__name__)
 
-WIDTHS_S: Final = (60, 600, 3600)
+WIDTHS_S: Final = (60, 600, 3600, 21_600)
 SECOND_NS: Final = 1_000_000_000
-# so many rows are read and sorted in a part of a second
-MOST_ROWS: Final = 12_000
+# so many assessments or summaries are read and sorted in a part of a second
+MOST_ASSESSMENTS: Final = 12_000
+MOST_SUMMARIES: Final = 6_000
 ROWS_AT_ONCE: Final = 20_000
 AT_ONCE: Final = 200
 
@@ -41,14 +42,13 @@ Summary = list[tuple[Any, ...] | None]
 def width_for(span_ns: int, period_s: float) -> int | None:
     """The width [s] to look at for a span of time; None where each assessment can be looked at.
 
-    >>> [width_for(days * 86_400 * 1_000_000_000, 1.0) for days in (0.1, 1, 31, 365)]
-    [None, 60, 600, 3600]
+    >>> [width_for(days * 86_400 * 1_000_000_000, 1.0) for days in (0.1, 1, 31, 200, 999)]
+    [None, 60, 600, 3600, 21600]
     """
     span_s = span_ns / SECOND_NS
-    for width_s in (None, *WIDTHS_S[:-1]):
-        if span_s / (width_s or period_s) <= MOST_ROWS:
-            return width_s
-    return WIDTHS_S[-1]
+    if span_s / period_s <= MOST_ASSESSMENTS:
+        return None
+    return next((width_s for width_s in WIDTHS_S if span_s / width_s <= MOST_SUMMARIES), WIDTHS_S[-1])
 
 
 def summarise(connection: Connection, assessed: Iterable[Scored]) -> None:
@@ -81,7 +81,7 @@ def summarise_all(connection: Connection) -> None:
     """Make the summaries of a database that has none yet."""
     assets = connection.scalars(sql.select(results.c.asset).where(results.c.kind == "assessment").distinct()).all()
     for asset in assets:
-        logger.info("summarising the history of '%s', once: this takes half a minute for a month of seconds", asset)
+        logger.info("summarising the history of '%s', once: this takes minutes for a month of seconds", asset)
         for part in all_scores(connection, asset, -(2**63), 2**63 - 1, ROWS_AT_ONCE):
             summarise(connection, (Scored(row[0], asset, row[1], row[2]) for row in part))
 
@@ -98,26 +98,25 @@ def all_scores(connection: Connection, asset: str, first: int, last: int, rows: 
 
 def summarised_scores(connection: Connection, asset: str, first: int, last: int, width_s: int) -> list[Sequence[Any]]:
     """(event_id, time, score), in order of time, of the assessments from `first` to `last` [ns since 1970 UTC] that their
-    summaries know; at both ends, where a summary would reach beyond, of all."""
+    summaries know; at both ends, where a summary would reach beyond, those of narrower ones, and at last of all."""
     width = width_s * SECOND_NS
     begin, end = -(-first // width) * width, (last + 1) // width * width
-    if begin >= end:
-        return [tuple(row) for part in all_scores(connection, asset, first, last, ROWS_AT_ONCE) for row in part]
+    narrower = [each for each in WIDTHS_S if each < width_s]
     found: dict[int, tuple[int, float | None]] = {}
-    for since, until in ((first, begin - 1), (end, last)):
-        for part in all_scores(connection, asset, since, until, ROWS_AT_ONCE):
-            found.update((row[0], (row[1], row[2])) for row in part)
+    for since, until in ((first, begin - 1), (end, last)) if begin < end else ((first, last),):
+        if narrower:
+            found.update((row[0], (row[1], row[2])) for row in summarised_scores(connection, asset, since, until, narrower[-1]))
+        elif since <= until:
+            for part in all_scores(connection, asset, since, until, ROWS_AT_ONCE):
+                found.update((row[0], (row[1], row[2])) for row in part)
     columns = summaries.c
-    query = sql.select(summaries).where(
-        columns.asset == asset, columns.width_s == width_s, columns.start >= begin, columns.start < end
-    )
-    for row in connection.execute(query):
-        if row.lowest_id is not None:
-            found[row.lowest_id] = row.lowest_time, row.lowest_score
-            found[row.highest_id] = row.highest_time, row.highest_score
-        if row.first_withheld_id is not None:
-            found[row.first_withheld_id] = row.first_withheld_time, None
-            found[row.last_withheld_id] = row.last_withheld_time, None
+    inside = (columns.asset == asset, columns.width_s == width_s, columns.start >= begin, columns.start < end)
+    for which, score in (("lowest", columns.lowest_score), ("highest", columns.highest_score)):
+        query = sql.select(columns[f"{which}_id"], columns[f"{which}_time"], score).where(*inside)
+        found.update((row[0], (row[1], row[2])) for row in connection.execute(query).all() if row[0] is not None)
+    for which in ("first_withheld", "last_withheld"):
+        query = sql.select(columns[f"{which}_id"], columns[f"{which}_time"]).where(*inside, columns[f"{which}_id"].is_not(None))
+        found.update((row[0], (row[1], None)) for row in connection.execute(query).all())
     return sorted(((event_id, *rest) for event_id, rest in found.items()), key=lambda row: (row[1], row[0]))
 
 
