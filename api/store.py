@@ -30,11 +30,12 @@ MAX_PARAMETERS: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One line of the stream: `kind` is that of the message, `message` its JSON."""
+    """One line of the stream: `kind` is that of the message, `message` its JSON; `asset` is empty for what concerns none."""
 
     event_id: int
     kind: str
     message: bytes
+    asset: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +193,10 @@ class Store:
             if result.kind == "assessment"
         )
         summarise(connection, assessed)
-        return [Event(event_id=event_id, kind=result.kind, message=result.payload) for event_id, result in numbered]
+        return [
+            Event(event_id=event_id, kind=result.kind, message=result.payload, asset=result.asset)
+            for event_id, result in numbered
+        ]
 
     def _write_statuses(self, connection: Connection, reports: Iterable[StatusReport], newest: int) -> list[Event]:
         events: list[Event] = []
@@ -426,14 +430,18 @@ class Store:
     def events_after(self, event_id: int, at_most: int) -> list[Event]:
         """The next events after this one; of the statuses of an edge only the newest is kept."""
         kinds = (
-            sql.select(results.c.event_id, results.c.kind, results.c.message).where(results.c.event_id > event_id),
-            sql.select(statuses.c.event_id, sql.literal("status"), statuses.c.message).where(statuses.c.event_id > event_id),
+            sql.select(results.c.event_id, results.c.kind, results.c.message, results.c.asset).where(
+                results.c.event_id > event_id
+            ),
+            sql.select(statuses.c.event_id, sql.literal("status"), statuses.c.message, sql.literal("")).where(
+                statuses.c.event_id > event_id
+            ),
         )
         found: list[Event] = []
         with self._engine.connect() as connection:
             for query in kinds:
                 rows = connection.execute(query.order_by(query.selected_columns[0]).limit(at_most))
-                found += [Event(event_id=row[0], kind=row[1], message=row[2]) for row in rows]
+                found += [Event(event_id=row[0], kind=row[1], message=row[2], asset=row[3]) for row in rows]
         return sorted(found, key=lambda event: event.event_id)[:at_most]
 
     @staticmethod
