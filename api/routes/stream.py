@@ -1,16 +1,20 @@
 """The live stream."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
 from api.problems import Problem, answers
+from api.routes.assets import NO_ASSET, known_asset
 from api.services import Use
+from api.stream import Wanted
 
 router = APIRouter(tags=["stream"])
 
 MOST_CLIENTS: Final = 1000
+TOO_MANY: Final = f"{MOST_CLIENTS} streams are open, which is the most that are served; try again later"
+Kind = Literal["assessment", "alarm", "case", "performance", "audit", "status"]
 EXAMPLE: Final = (
     ': connected\nretry: 2000\n\nevent: assessment\ndata: {"schema":1,"edge":"edge-1","journal":"0198f0c2-…","seq":120,'
     '"kind":"assessment","asset":"pump-101","score":1.42,…}\nid: 4711\n\n'
@@ -23,7 +27,11 @@ EXAMPLE: Final = (
     response_class=StreamingResponse,
     responses={
         200: {"content": {"text/event-stream": {"example": EXAMPLE}}},
-        **answers(_503="1000 streams are open, which is the most that are served; try again later"),
+        **answers(
+            _404=NO_ASSET,
+            _422="query.event.0: Input should be 'assessment', 'alarm' …",
+            _503="1000 streams are open, which is the most that are served; try again later",
+        ),
     },
     summary="Every result and edge status as it comes, as server-sent events",
     description=(
@@ -37,10 +45,18 @@ async def stream(
     services: Use,
     last_event_id: Annotated[str | None, Header(examples=["4711"])] = None,
     after: Annotated[int | None, Query(ge=0, description="as Last-Event-ID, for clients that cannot send it")] = None,
+    asset: Annotated[
+        list[str] | None,
+        Query(max_length=100, description="only of these machines, and what concerns none", examples=[["pump-101"]]),
+    ] = None,
+    event: Annotated[list[Kind] | None, Query(max_length=20, description="only these events", examples=[["alarm"]])] = None,
 ) -> StreamingResponse:
     if services.stream.clients >= MOST_CLIENTS:
-        raise Problem(503, f"{MOST_CLIENTS} streams are open, which is the most that are served; try again later")
+        raise Problem(503, TOO_MANY)
+    for each in asset or ():
+        known_asset(services, each)
+    wanted = Wanted(assets=frozenset(asset or ()), kinds=frozenset(event or ()))
     # an id that is not ours cannot be resumed from, and `after` a resync it need not be
     seen = after if last_event_id is None else int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else -1
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(services.stream.frames(seen), headers=headers, media_type="text/event-stream")
+    return StreamingResponse(services.stream.frames(seen, wanted), headers=headers, media_type="text/event-stream")

@@ -1,6 +1,8 @@
 """The live stream: live, resumable, bounded."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -10,7 +12,7 @@ from api.arrivals import Result
 from api.cursor import JournalCursor
 from api.database import open_engine
 from api.store import Batch, Store
-from api.stream import EventStream
+from api.stream import EventStream, Wanted
 from edge.formats.json_message import Identity
 from tests.api.running_api import RunningApi, take
 from tests.api.scripted_edge import ScriptedEdge, alarm, assessment
@@ -106,3 +108,54 @@ async def test_clients_share_one_encoding(store: Store) -> None:
     for client in clients:
         await client.aclose()  # type: ignore[attr-defined]
     store.close()
+
+
+def mixed(store: Store, count: int) -> Batch:
+    """Of two machines in turn, every fifth an alarm."""
+    batch = more(store, count)
+    results = []
+    for each in batch.results:
+        alarmed = {"kind": "alarm", "subject": "x"} if each.identity.seq % 5 == 0 else {}
+        results.append(replace(each, asset="ab"[each.identity.seq % 2], **alarmed))
+    return replace(batch, results=results)
+
+
+@pytest.mark.parametrize("kept_bytes", [1_000_000, 200])
+async def test_a_client_gets_what_it_wants_and_resumes_there(store: Store, kept_bytes: int) -> None:
+    stream = EventStream(store, kept_bytes=kept_bytes, heartbeat_s=0.01)
+    wanted = Wanted(assets=frozenset("a"), kinds=frozenset({"alarm"}))
+    frames = stream.frames(None, wanted)
+    await anext(frames)
+    stream.publish(store.write(mixed(store, 43)))
+    told = b""
+    while b"id: 43\n" not in told:
+        told += await anext(frames)
+    numbers = [int(line[4:]) for line in told.splitlines() if line.startswith(b"id: ")]
+    # what it has not wanted it has seen, too: it goes on from there
+    assert numbers == [10, 20, 30, 40, 43]
+    assert told.count(b"event: alarm") == 4
+    assert b"event: assessment" not in told
+    await frames.aclose()  # type: ignore[attr-defined]
+    store.close()
+
+
+async def test_the_address_says_what_is_wanted(api: RunningApi, scripted_edge: ScriptedEdge) -> None:
+    assert (await api.client.get("/api/v1/stream?asset=pump-9")).status_code == 404
+    assert (await api.client.get("/api/v1/stream?event=weather")).status_code == 422
+    await api.until_connected()
+    async with api.client.stream("GET", "/api/v1/stream?asset=pump-101&event=alarm") as answer:
+        lines = answer.aiter_lines()
+        await anext(lines)
+        scripted_edge.publish(assessment("pump-101", 0))
+        scripted_edge.publish(alarm("pump-101", "alarm-1", 0))
+        async with asyncio.timeout(20):
+            told = [line async for line in until_id(lines)]
+    assert "event: alarm" in told
+    assert "event: assessment" not in told
+
+
+async def until_id(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    async for line in lines:
+        yield line
+        if line.startswith("event: "):
+            return
