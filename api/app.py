@@ -19,6 +19,7 @@ from api.routes import (
     models,
     performance,
     quality,
+    report,
     session,
     simulator,
     status,
@@ -29,6 +30,11 @@ from api.routes import (
 from api.security import SecurityHeaders
 from api.services import Services
 
+# in this order they stand in the documentation
+ROUTES: Final = (
+    *(assets, performance, quality, alarms, cases, labels, models, report, status, stream),
+    *(simulator, session, tokens, audit, twin),
+)
 VERSION: Final = "0.1.0"
 PREFIX: Final = "/api/v1"
 DASHBOARD: Final = Path(__file__).parent / "dashboard" / "dist"
@@ -69,22 +75,7 @@ def create_api(services: Services | None = None) -> FastAPI:
     if services is not None:
         api.add_middleware(Auditing, log=services.audit)
     problems.install(api)
-    for routes in (
-        assets,
-        performance,
-        quality,
-        alarms,
-        cases,
-        labels,
-        models,
-        status,
-        stream,
-        simulator,
-        session,
-        tokens,
-        audit,
-        twin,
-    ):
+    for routes in ROUTES:
         api.include_router(routes.router, prefix="/v1")
     schema = _schema(api)
 

@@ -29,6 +29,26 @@ results = sql.Table(
     sql.UniqueConstraint("journal_id", "seq"),
     sql.Index("results_of_asset", "asset", "kind", "time"),
 )
+# of each stretch of time which assessments a plot of years must show: the lowest and the highest score, and the first and the
+# last without one
+summaries = sql.Table(
+    "summaries",
+    metadata,
+    sql.Column("asset", _key, primary_key=True),
+    sql.Column("width_s", sql.Integer, primary_key=True, autoincrement=False),
+    sql.Column("start", sql.BigInteger, primary_key=True, autoincrement=False),
+    sql.Column("lowest_id", sql.BigInteger),
+    sql.Column("lowest_time", sql.BigInteger),
+    sql.Column("lowest_score", sql.Double),
+    sql.Column("highest_id", sql.BigInteger),
+    sql.Column("highest_time", sql.BigInteger),
+    sql.Column("highest_score", sql.Double),
+    sql.Column("first_withheld_id", sql.BigInteger),
+    sql.Column("first_withheld_time", sql.BigInteger),
+    sql.Column("last_withheld_id", sql.BigInteger),
+    sql.Column("last_withheld_time", sql.BigInteger),
+    sqlite_with_rowid=False,
+)
 alarms = sql.Table(
     "alarms",
     metadata,

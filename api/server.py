@@ -29,6 +29,7 @@ from api.sessions import Sessions
 from api.store import Store
 from api.stream import EventStream
 from api.tokens import open_tokens
+from api.uploads import Uploads
 from edge.contracts.errors import KullagerError
 from edge.contracts.plant import Plant
 from edge.contracts.plant_file import source_password
@@ -40,12 +41,13 @@ STOP_WITHIN_S: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment says: KULLAGER_HOME, KULLAGER_DATABASE_URL, KULLAGER_API_ID, and the secrets."""
+    """What the environment says: KULLAGER_HOME, KULLAGER_DATABASE_URL, KULLAGER_API_ID, KULLAGER_API_URL, and the secrets."""
 
     database_url: str
     client_id: str
     broker_password: str | None
     home: Path
+    url: str | None
     given: Mapping[str, Identity]
 
     @classmethod
@@ -55,6 +57,7 @@ class Settings:
             client_id=environ.get("KULLAGER_API_ID", "api-1"),
             broker_password=source_password(plant.results_source[0], environ),
             home=home(environ),
+            url=environ.get("KULLAGER_API_URL"),
             given=given_tokens(environ),
         )
 
@@ -84,6 +87,13 @@ def listen(host: str, port: int) -> socket.socket:
 def on_loopback(listener: socket.socket) -> bool:
     """Whether only this machine reaches it."""
     return ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
+
+
+def own_url(listener: socket.socket) -> str:
+    """Where processes on this machine reach it."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class Server(uvicorn.Server):
@@ -119,6 +129,7 @@ async def serve(plant: Plant, settings: Settings, listener: socket.socket, stop:
             access=access,
             audit=AuditLog(store),
             labels=Labels(store),
+            uploads=Uploads(settings.home / "uploads", settings.url or own_url(listener)),
         )
         config = uvicorn.Config(
             create_app(services),

@@ -15,6 +15,7 @@ from api.problems import Problem
 from api.roles import Identity, Role
 from api.store import Store
 from api.stream import EventStream
+from api.uploads import Uploads
 from edge.contracts.plant import Plant
 
 
@@ -28,6 +29,7 @@ class Services:
     access: Access
     audit: AuditLog
     labels: Labels
+    uploads: Uploads
 
     def edge_of_asset(self, asset: str) -> str:
         """The edge that told last of an asset; before any did, that of the plant file."""

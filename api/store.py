@@ -18,8 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.arrivals import Cleared, Result, StatusReport
 from api.cursor import JournalCursor, Span
-from api.database import StoreError, alarms, cases, journals, losses, make_safe, metadata, results, statuses
+from api.database import StoreError, alarms, cases, journals, losses, make_safe, metadata, results, statuses, summaries
 from api.subjects import AlarmRow, CaseRow, Place, changes, history, newest_rows, one_row, unchanged_since, write_subjects
+from api.summaries import Scored, all_scores, summarise, summarise_all, summarised_scores
 from edge.contracts.status import EdgeStatus
 from edge.formats.json_message import decode
 
@@ -81,7 +82,11 @@ class Store:
         self._writing = threading.Lock()
         self._newest: dict[str, _Newest] = {}
         try:
+            summarised = sql.inspect(engine).has_table(summaries.name)
             metadata.create_all(engine)
+            if not summarised:
+                with engine.begin() as connection:
+                    summarise_all(connection)
             with engine.connect() as connection:
                 self.newest_event_id = self._newest_event_id(connection)
                 self._journal_ids: dict[Journal, int] = {
@@ -181,6 +186,12 @@ class Store:
                 for event_id, result in numbered
             ],
         )
+        assessed = (
+            Scored(event_id, result.asset, result.time, result.score)
+            for event_id, result in numbered
+            if result.kind == "assessment"
+        )
+        summarise(connection, assessed)
         return [Event(event_id=event_id, kind=result.kind, message=result.payload) for event_id, result in numbered]
 
     def _write_statuses(self, connection: Connection, reports: Iterable[StatusReport], newest: int) -> list[Event]:
@@ -283,13 +294,13 @@ class Store:
 
     def scores(self, asset: str, first: int, last: int, rows: int) -> Iterator[Sequence[Any]]:
         """(event_id, time, score) of the assessments from `first` to `last` [ns since 1970 UTC], in parts of `rows`."""
-        query = (
-            sql.select(results.c.event_id, results.c.time, results.c.score)
-            .where(results.c.asset == asset, results.c.kind == "assessment", results.c.time.between(first, last))
-            .order_by(results.c.time, results.c.seq)
-        )
         with self._engine.connect() as connection:
-            yield from connection.execution_options(yield_per=rows).execute(query).partitions()
+            yield from all_scores(connection, asset, first, last, rows)
+
+    def summarised(self, asset: str, first: int, last: int, width_s: int) -> list[Sequence[Any]]:
+        """The same, of every `width_s` seconds only those that a plot of a long time must show."""
+        with self._engine.connect() as connection:
+            return summarised_scores(connection, asset, first, last, width_s)
 
     def assessments_between(self, asset: str, first: int, last: int, at_most: int) -> int:
         """How many there are from `first` to `last` [ns since 1970 UTC], counted no further than `at_most`."""

@@ -11,6 +11,7 @@ from api.downsample import thin_rows
 from api.export import AskedFormat, Format, contents, head_answer, table_answer, wanted
 from api.problems import Problem, answers
 from api.services import Services, Use
+from api.summaries import width_for
 from api.tables import assessment_columns
 from edge.contracts.plant import Asset
 from edge.formats.json_message import format_time, parse_time
@@ -98,8 +99,12 @@ def list_assessments(
             raise Problem(422, f"query.from: there are more than {MOST_ROWS} assessments since then; ask for a shorter time")
         parts: Iterable[list[bytes]] = services.store.all_messages(asset_id, oldest, newest, ROWS_AT_ONCE)
     else:
-        kept = thin_rows(services.store.scores(asset_id, oldest, newest, ROWS_AT_ONCE), points or DEFAULT_POINTS)
-        parts = [services.store.messages(kept)]
+        width_s = width_for(newest - oldest, asset.period_s)
+        if width_s is None:
+            scores = services.store.scores(asset_id, oldest, newest, ROWS_AT_ONCE)
+        else:
+            scores = iter([services.store.summarised(asset_id, oldest, newest, width_s)])
+        parts = [services.store.messages(thin_rows(scores, points or DEFAULT_POINTS))]
     if form is Format.JSON:
         return raw_list(message for part in parts for message in part)
     rows = (map(orjson.loads, part) for part in parts)

@@ -3,14 +3,16 @@
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import AUDIT, JSON, Items, example, json_answer, json_list, raw_list
 from api.cursor import LARGEST
-from api.problems import answers
+from api.problems import Problem, answers
 from api.security import json_only
 from api.services import Engineer, Services, Use
+from api.uploads import UploadRefused
 from edge.contracts.command import ModelVerb
 from edge.contracts.status import ShadowStatus
 from edge.formats.json_message import format_time
@@ -18,6 +20,7 @@ from edge.formats.json_message import format_time
 router = APIRouter(prefix="/models", tags=["models"])
 
 MOST_STEPS: Final = 1000
+OCTETS: Final = "application/octet-stream"
 SHA: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 EXAMPLE: Final = {
     "name": "pump",
@@ -135,6 +138,81 @@ def list_audit(services: Use) -> Response:
 )
 async def bring(services: Use, by: Engineer, name: NAME, body: NewModel, edge: EDGE = None) -> Response:
     return await _change(services, ModelVerb.MODEL, by, name, edge, body.url, body.sha256.lower(), body.signature)
+
+
+@router.post(
+    "/{name}/upload",
+    status_code=202,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {OCTETS: {"schema": {"type": "string", "format": "binary"}, "example": "(an ONNX file)"}},
+        }
+    },
+    responses={
+        **CHANGE_ANSWERS,
+        202: {"content": {JSON: {"example": {"command_id": "0198f0c4-1b2c-7d10-8a4e-5f3b7a9c2d01", "sha256": SHA}}}},
+        **answers(
+            _413="the file has more than 67108864 bytes, the most that a model may have",
+            _415="send the bytes of the ONNX file, with the header 'Content-Type: application/octet-stream'",
+            _422="header.x-model-signature: Field required",
+            _507="the file cannot be kept: No space left on device",
+        ),
+    },
+    summary="Send a model file from here: the edge fetches it and tries it as one that it is told of",
+    description=(
+        "The signature is what `python -m models sign` writes beside the file, made with a key whose public part the edge has: "
+        "the api signs nothing itself. What comes of it, and why it was refused, is a step in the audit of models."
+    ),
+)
+async def upload(
+    services: Use,
+    by: Engineer,
+    name: NAME,
+    request: Request,
+    x_model_signature: Annotated[str, Header(min_length=1, max_length=200, examples=["bWFkZSBieSBg"])],
+    edge: EDGE = None,
+) -> Response:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != OCTETS:
+        raise Problem(415, f"send the bytes of the ONNX file, with the header 'Content-Type: {OCTETS}'")
+    # who is asked for has to be there before hundreds of megabytes are taken
+    where = services.edge_of_model(name, edge)
+    try:
+        taken = await services.uploads.take(request.stream())
+    except UploadRefused as refused:
+        raise Problem(refused.status, str(refused)) from None
+    try:
+        command_id = await services.commands.change_model(
+            edge=where,
+            verb=ModelVerb.MODEL,
+            name=name,
+            by=by,
+            url=services.uploads.address(taken),
+            sha256=taken.sha256,
+            signature=x_model_signature.strip(),
+        )
+    except BaseException:
+        services.uploads.drop(taken)
+        raise
+    return json_answer({"command_id": command_id, "sha256": taken.sha256}, 202)
+
+
+@router.get(
+    "/files/{key}",
+    response_class=FileResponse,
+    responses={
+        200: {"content": {OCTETS: {"example": "(an ONNX file)"}}},
+        **answers(_404="there is no such file, or no more: an uploaded model is kept for 10 minutes"),
+    },
+    summary="An uploaded model file, for the edge that was told of it; kept for 10 minutes",
+)
+def get_file(
+    services: Use, key: Annotated[str, Path(max_length=100, examples=["q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQ"])]
+) -> Response:
+    path = services.uploads.find(key)
+    if path is None:
+        raise Problem(404, "there is no such file, or no more: an uploaded model is kept for 10 minutes")
+    return FileResponse(path, media_type=OCTETS)
 
 
 @router.delete(

@@ -84,7 +84,7 @@ def list_performance(
         # more is not summed up at once: say from when it is
         oldest = told[0].time - round(told[0].period_s * 1e9)
     items = [ready(message) for message in messages[-MOST_ITEMS:]]
-    return json_answer({"items": items, "total": _total(told, oldest, newest), "next": None})
+    return json_answer({"items": items, "total": total_of(told, oldest, newest), "next": None})
 
 
 @router.get(
@@ -126,7 +126,7 @@ async def _serve(services: Services, asset_id: str, verb: AlarmVerb, by: str, bo
     return json_answer({"asset": asset_id, "rule": body.rule, "in_service": verb is AlarmVerb.RETURN_TO_SERVICE})
 
 
-def _total(told: list[Performance], first: int, last: int) -> dict[str, Any]:
+def total_of(told: list[Performance], first: int, last: int) -> dict[str, Any]:
     operation_s, withheld_s = Counter[str](), Counter[str]()
     for each in told:
         operation_s.update(each.operation_s)

@@ -129,6 +129,28 @@ def test_a_model_is_changed_while_the_pump_runs(pump_site: Site, offer: Callable
     assert edge.stop() == 0
 
 
+def test_a_model_is_sent_through_the_api(pump_site: Site, offer: Callable[..., dict[str, str]], shop: tuple[Path, str]) -> None:
+    site, (folder, _) = pump_site, shop
+    new = offer("2")
+    site.start_api()
+    edge = site.start("edge", "run")
+    wait_for("the edge is there", lambda: _model(site).get("version") == "1")
+    answer = httpx.post(
+        f"{site.url}/api/v1/models/pump/upload",
+        content=(folder / "pump-2.onnx").read_bytes(),
+        headers={
+            "Authorization": f"Bearer {ENGINEER_TOKEN}",
+            "Content-Type": "application/octet-stream",
+            "X-Model-Signature": new["signature"],
+        },
+        timeout=30,
+    )
+    assert (answer.status_code, answer.json()["sha256"]) == (202, new["sha256"]), answer.text
+    (step,) = wait_for("the shadow", lambda: _steps(site))
+    assert (step["step"], step["sha256"], step["key"]) == ("shadow", new["sha256"], "pilot-team"), step
+    assert edge.stop() == 0
+
+
 def _never_ends(model: onnx.ModelProto) -> None:
     """Adds a Loop that never says that it is done."""
     body = onnx.parser.parse_graph(

@@ -11,7 +11,7 @@ from onnx import helper
 from playwright.sync_api import Browser, Page, expect
 
 from models.signing import make_keys, sign
-from tests.system.conftest import ROOT, TOKEN, Process, Site, wait_for
+from tests.system.conftest import ENGINEER_TOKEN, ROOT, TOKEN, Process, Site, wait_for
 
 PUMP = "pump-101"
 AXE = ROOT / "api" / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
@@ -25,13 +25,14 @@ def edge(pump_site: Site) -> Process:
     pump_site.start_api()
     process = pump_site.start("edge", "run")
     pump_site.start("simulator", "run", "--speed", "10")
-    wait_for("the pump is scored", lambda: pump_site.latest(PUMP).get("score") is not None)
+    # on a busy machine all of this takes its time
+    wait_for("the pump is scored", lambda: pump_site.latest(PUMP).get("score") is not None, 240.0)
     return process
 
 
 @pytest.fixture
 def page(pump_site: Site, edge: Process, browser: Browser) -> Iterator[Page]:
-    """Signed in, in Swedish, and with no error in the end."""
+    """An operator's, signed in, in Swedish, and with no error in the end."""
     page = browser.new_page(locale="sv-SE", viewport={"width": 1600, "height": 1000})
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -119,7 +120,9 @@ def test_the_history_of_a_machine_is_in_its_address(page: Page, pump_site: Site)
 
 def test_an_engineer_labels_and_promotes_a_model(page: Page, pump_site: Site, tmp_path: Path) -> None:
     site = pump_site
+    page.goto(f"{site.url}/#token={ENGINEER_TOKEN}")
     page.goto(f"{site.url}/#/models/labels")
+    expect(page.get_by_test_id("signed-in")).to_have_attribute("data-role", "engineer", timeout=30_000)
     page.get_by_test_id("label-from").fill("2026-01-01 06:00")
     page.get_by_test_id("label-to").fill("2026-01-01 05:00")
     page.get_by_test_id("label-go").click()
