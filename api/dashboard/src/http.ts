@@ -44,8 +44,8 @@ export function useCsrf(token: string | null): void {
   csrf = token;
 }
 
-async function ask(method: string, path: string, body?: unknown): Promise<Response> {
-  const headers: Record<string, string> = { Accept: "application/json" };
+async function ask(method: string, path: string, body?: unknown, more: Record<string, string> = {}): Promise<Response> {
+  const headers: Record<string, string> = { Accept: "application/json", ...more };
   const file = body instanceof Blob;
   if (body !== undefined) headers["Content-Type"] = file ? "application/octet-stream" : "application/json";
   if (csrf !== null && method !== "GET") headers["X-CSRF-Token"] = csrf;
@@ -69,8 +69,8 @@ async function ask(method: string, path: string, body?: unknown): Promise<Respon
   return response;
 }
 
-async function send(method: string, path: string, body?: unknown): Promise<unknown> {
-  const response = await ask(method, path, body);
+async function send(method: string, path: string, body?: unknown, more?: Record<string, string>): Promise<unknown> {
+  const response = await ask(method, path, body, more);
   const answer: unknown = await response.json().catch(() => null);
   // an answer that was cut off is no answer
   if (method === "GET" && answer === null) throw new Problem(0, "");
@@ -118,6 +118,6 @@ export function remove(path: string): Promise<unknown> {
 }
 
 /** The bytes of a file as they are. */
-export function upload(path: string, file: Blob): Promise<unknown> {
-  return send("POST", path, file);
+export function upload(path: string, file: Blob, headers: Record<string, string>): Promise<unknown> {
+  return send("POST", path, file, headers);
 }

@@ -83,13 +83,8 @@ class Operator {
     return this.#act(() => remove(path));
   }
 
-  upload<T>(path: string, file: Blob): Promise<T | null> {
-    return this.#act(() => upload(path, file)) as Promise<T | null>;
-  }
-
-  /** What only some may read. */
-  get<T>(path: string): Promise<T | null> {
-    return this.#act(() => get<T>(path)) as Promise<T | null>;
+  upload<T>(path: string, file: Blob, headers: Record<string, string>): Promise<T | null> {
+    return this.#act(() => upload(path, file, headers)) as Promise<T | null>;
   }
 
   async #act(act: () => Promise<unknown>): Promise<unknown> {

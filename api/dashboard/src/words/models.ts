@@ -21,10 +21,10 @@ export const modelsTexts = {
   },
   notServing: { sv: "Inte i drift: {problem}", en: "Not in service: {problem}" },
   falseAlarms: { sv: "Falsklarm per vecka", en: "False alarms a week" },
-  atMost: { sv: "högst {n} med 95 % säkerhet", en: "at most {n} with 95 % confidence" },
+  atMost: { sv: "högst {n} med 95 % säkerhet", en: "at most {n} with 95% confidence" },
   cardFigures: { sv: "Modellens kort", en: "The model's card" },
   file: { sv: "Fil (SHA-256)", en: "File (SHA-256)" },
-  expectedBands: { sv: "Band kring väntat värde (99 %)", en: "Band round the expected value (99 %)" },
+  expectedBands: { sv: "Band kring väntat värde (99 %)", en: "Band round the expected value (99%)" },
   champion: { sv: "I drift", en: "In service" },
   shadow: { sv: "I skugga", en: "In shadow" },
   sideBySide: { sv: "Sida vid sida på samma data", en: "Side by side on the same data" },
@@ -70,7 +70,8 @@ export const modelsTexts = {
     sv: "python -m models sign modell.onnx --key team.key gör den.",
     en: "python -m models sign model.onnx --key team.key makes it.",
   },
-  dropHere: { sv: "eller släpp filerna här", en: "or drop the files here" },
+  dropHere: { sv: "Eller släpp båda filerna här.", en: "Or drop both files here." },
+  chooseFile: { sv: "Välj fil", en: "Choose a file" },
   chosen: { sv: "{name}, {size} kB", en: "{name}, {size} kB" },
   send: { sv: "Skicka till edgen", en: "Send to the edge" },
   tooBig: { sv: "Filen är {size} MB; högst 64 MB tas emot.", en: "The file has {size} MB; 64 MB at most are taken." },
@@ -211,7 +212,7 @@ export const figureNames: Record<string, { name: Bilingual; as: "number" | "shar
   roc_auc: { name: { sv: "ROC AUC", en: "ROC AUC" }, as: "number" },
   diagnosis_f1: { name: { sv: "Feldiagnos (F1)", en: "Diagnosis (F1)" }, as: "number" },
   rul_rmse_h: { name: { sv: "Livslängdens fel (RMSE)", en: "Error of remaining life (RMSE)" }, as: "hours" },
-  rul_coverage: { name: { sv: "80 %-intervallet höll", en: "The 80 % interval held" }, as: "share" },
+  rul_coverage: { name: { sv: "80 %-intervallet höll", en: "The 80% interval held" }, as: "share" },
 };
 
 /** What is changed, as the audit log names it; others are shown by their own name. */

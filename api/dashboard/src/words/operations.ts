@@ -263,7 +263,7 @@ export const operationsTexts = {
   byPriority: { sv: "Fördelning på prioritet", en: "Distribution over priorities" },
   byPriorityHow: {
     sv: "Riktvärde: cirka 80 % låg, 15 % medel, 5 % hög och högre.",
-    en: "Guide: about 80 % low, 15 % medium, 5 % high and above.",
+    en: "Guide: about 80% low, 15% medium, 5% high and above.",
   },
   frequent: { sv: "Oftast", en: "Most frequent" },
   frequentNone: { sv: "Inga larm under tiden.", en: "No alarms in this time." },
