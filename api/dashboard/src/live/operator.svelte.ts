@@ -17,6 +17,8 @@ class Operator {
     this.#keep(decodeURIComponent(match[1]));
     const rest = location.hash.replace(match[0], "");
     history.replaceState(null, "", `${location.pathname}${location.search}${rest.startsWith("#") ? rest : ""}`);
+    // who brings a token is no visitor
+    if (rest.replace(/^#/, "") === "") location.replace("#/plant");
   }
 
   #keep(token: string): void {
