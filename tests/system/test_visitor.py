@@ -11,7 +11,9 @@ from tests.system.conftest import ROOT, Site, wait_for
 PUMP = "pump-101"
 AXE = ROOT / "api" / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-WITHIN_MS = 90_000
+# for a busy machine; nothing is said of how long it takes
+WITHIN_MS = 180_000
+WITHIN_S = 300.0
 
 
 @pytest.fixture
@@ -20,8 +22,8 @@ def running(pump_site: Site) -> Site:
     pump_site.start_api()
     pump_site.start("edge", "run")
     pump_site.start("simulator", "run", "--speed", "10")
-    wait_for("the pump is scored", lambda: pump_site.latest(PUMP).get("state") == "normal")
-    wait_for("the truth is told", lambda: pump_site.get("/simulator/truth")["items"])
+    wait_for("the pump is scored", lambda: pump_site.latest(PUMP).get("state") == "normal", WITHIN_S)
+    wait_for("the truth is told", lambda: pump_site.get("/simulator/truth")["items"], WITHIN_S)
     return pump_site
 
 
