@@ -67,7 +67,7 @@ def test_the_page_says_what_is_wrong_and_what_to_do(running: Site, browser: Brow
     expect(case).to_be_visible(timeout=60_000)
     wait_for("the advice", lambda: [each for each in running.get("/cases")["items"] if each["advice"]])
     expect(case).to_contain_text(running.get("/cases")["items"][0]["advice"]["action"]["en"], timeout=10_000)
-    page.goto(f"{running.url}/#/")
+    page.goto(f"{running.url}/#/plant")
     expect(page.get_by_test_id(f"asset-card-{PUMP}").get_by_test_id("case-line")).to_be_visible()
     page.close()
 

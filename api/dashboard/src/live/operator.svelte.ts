@@ -40,6 +40,8 @@ class Operator {
     if (match?.[1] === undefined) return;
     const rest = location.hash.replace(match[0], "");
     history.replaceState(null, "", `${location.pathname}${location.search}${rest.startsWith("#") ? rest : ""}`);
+    // who brings a token is no visitor
+    if (rest.replace(/^#/, "") === "") location.replace("#/operations");
     const signedIn = this.signIn(decodeURIComponent(match[1])).then(
       () => undefined,
       (problem: unknown) => {

@@ -10,6 +10,10 @@ export const visitorTexts = {
   silent: { sv: "Ingen bedömning", en: "No judgement" },
   noNews: { sv: "Inga nya värden", en: "No new values" },
   slower: { sv: "visas {n} gånger långsammare", en: "shown {n} times slower" },
+  noneIll: {
+    sv: "Ingen maskin avviker, {n} utan bedömning just nu",
+    en: "No machine is abnormal, {n} without a judgement right now",
+  },
   noSimulator: {
     sv: "Här visas en riktig anläggning, eller så är simulatorn borta: inget kan förstöras.",
     en: "This is a real plant, or the simulator is away: nothing can be broken.",
