@@ -148,8 +148,12 @@ def _sources(status: EdgeStatus) -> Iterator[Metric]:
     recovered = CounterMetricFamily(
         "kullager_source_recovered_samples", "Samples that were read back after an absence", labels=["source"]
     )
+    singly = CounterMetricFamily(
+        "kullager_source_values_one_by_one", "Values of types that are not read as columns, which costs more", labels=["source"]
+    )
     for name, source in status.sources.items():
         silent.add_metric([name], source.silent)
+        singly.add_metric([name], source.one_by_one)
         recovered.add_metric([name], source.recovered)
         connected.add_metric([name], float(source.state is SourceState.CONNECTED))
         samples.add_metric([name], source.samples)
@@ -159,7 +163,7 @@ def _sources(status: EdgeStatus) -> Iterator[Metric]:
             offset.add_metric([name], source.clock_offset_s)
         if source.last_sample is not None:
             newest.add_metric([name], source.last_sample / 1e9)
-    yield from (connected, samples, rejected, offset, newest, silent, recovered)
+    yield from (connected, samples, rejected, offset, newest, silent, recovered, singly)
 
 
 def _rest(status: EdgeStatus) -> Iterator[Metric]:

@@ -17,11 +17,12 @@ from edge.contracts.plant import OpcuaSource, SignalEntry, WaveformEntry
 from edge.contracts.sample_batch import TextTable
 from edge.data_acquisition.opcua_limits import ServerLimits, in_batches
 from edge.data_acquisition.opcua_listen import listen
+from edge.data_acquisition.opcua_records import to_ns
 from edge.data_acquisition.opcua_references import properties
 from edge.data_acquisition.opcua_security import Credentials
 from edge.data_acquisition.opcua_session import CONNECTION_ERRORS, connected, describe, resolve, status_words
 from edge.data_acquisition.opcua_types import ServerTypes
-from edge.data_acquisition.opcua_values import sample_batch, to_ns, waveform_block
+from edge.data_acquisition.opcua_values import sample_batch, waveform_block
 from edge.formats.json_message import format_time
 from edge.formats.units import ucum_of, unit_of
 

@@ -17,6 +17,7 @@ class SourceStatus:
 
     notes: what its server does otherwise than was asked, though nothing is wrong
     recovered: samples that were read back after an absence; silent: signals that bring nothing now
+    one_by_one: values of types that are not read as columns, which costs more (texts, arrays, structures)
     """
 
     state: SourceState
@@ -29,6 +30,7 @@ class SourceStatus:
     notes: tuple[str, ...] = ()
     recovered: int = 0
     silent: int = 0
+    one_by_one: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

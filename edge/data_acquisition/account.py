@@ -38,7 +38,7 @@ class SourceAccount:
         self._offset_s: float | None = None
         self._last_sample: int | None = None
         self._notes: list[str] = []
-        self._recovered = 0
+        self._recovered = self._objects = 0
         self._heard: int | None = None
         self._backlog_ns = 0
 
@@ -89,6 +89,10 @@ class SourceAccount:
     def reject(self, reason: str, count: int = 1) -> None:
         self._rejected[reason] += count
 
+    def count_objects(self, count: int) -> None:
+        """So many values were of a type that is read one by one, and not as a column."""
+        self._objects += count
+
     def recovered(self, count: int) -> None:
         """So many samples were read back."""
         self._recovered += count
@@ -127,6 +131,7 @@ class SourceAccount:
             problem=self._problem or self._clock_problem,
             notes=tuple(self._notes),
             recovered=self._recovered,
+            one_by_one=self._objects,
         )
 
     def _set(self, state: SourceState, problem: str | None) -> None:

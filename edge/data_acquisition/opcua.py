@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, Protocol
 
+import numpy as np
 from asyncua import Client, ua
-from asyncua.ua.uaerrors import UaStructParsingError
 
 from edge.back_off import back_off
 from edge.contracts.errors import ConnectionRefused
@@ -17,10 +18,12 @@ from edge.data_acquisition.account import FAR_OFF_NS, SourceAccount
 from edge.data_acquisition.on_change import OnChange
 from edge.data_acquisition.opcua_history import read_back
 from edge.data_acquisition.opcua_monitoring import Entry, Monitoring
+from edge.data_acquisition.opcua_publishing import Publishing
+from edge.data_acquisition.opcua_records import Records
 from edge.data_acquisition.opcua_security import Credentials
 from edge.data_acquisition.opcua_session import CONNECTION_ERRORS, connected, describe, resolve, status_words
 from edge.data_acquisition.opcua_types import ServerTypes
-from edge.data_acquisition.opcua_values import sample_batch, to_ns, waveform_block
+from edge.data_acquisition.opcua_values import Handles, samples, waveform_block
 
 logger = logging.getLogger(__name__)
 
@@ -72,10 +75,10 @@ class OpcuaAcquisition:
         self._signals = {row.index: row for row in signals if isinstance(row, SignalEntry)}
         self._monitoring = Monitoring(name, account, periods, source.publishing_ms)
         self._types = ServerTypes()
-        # signals whose items have not brought a first value yet
-        self._initial: set[int] = set()
+        self._handles = Handles(self._signals, self._rows.keys() - self._signals.keys())
+        # by signal: whether its item has not brought a first value yet
+        self._initial = np.zeros(max(self._rows, default=-1) + 1, np.bool_)
         self._heard_s = 0.0
-        self._sequence: int | None = None
         # by signal: what keeps it from being served, and its node
         self._problems: dict[int, str] = {}
         self._nodes: dict[int, ua.NodeId] = {}
@@ -92,14 +95,14 @@ class OpcuaAcquisition:
                 async with connected(self._source, self._credentials) as client:
                     self.owed = {**(self._past.newest() if self._past else {}), **self.owed}
                     self._since, self._first = self.owed, {}
-                    lost = await self._subscribe(client)
-                    waits = back_off()
-                    reading = asyncio.create_task(self._read_back(client))
-                    try:
-                        reason = await lost()
-                    finally:
-                        reading.cancel()
-                        await asyncio.gather(reading, return_exceptions=True)
+                    async with self._subscribed(client) as lost:
+                        waits = back_off()
+                        reading = asyncio.create_task(self._read_back(client))
+                        try:
+                            reason = await lost()
+                        finally:
+                            reading.cancel()
+                            await asyncio.gather(reading, return_exceptions=True)
             except ConnectionRefused as error:
                 self._say(str(error), refused=True)
             except CONNECTION_ERRORS as error:
@@ -143,18 +146,10 @@ class OpcuaAcquisition:
         if problem != before:
             logger.warning("source '%s': %s; trying again", self._name, problem)
 
-    async def _subscribe(self, client: Client) -> Callable[[], Awaitable[str]]:
-        """Subscribe to all signals; what comes back waits until the connection is lost, and gives the reason."""
+    @asynccontextmanager
+    async def _subscribed(self, client: Client) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+        """Subscribe to all signals; what it gives waits until the connection is lost, and gives the reason."""
         gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-        async def take(result: ua.PublishResult) -> None:
-            try:
-                await self._take(result)
-            except Exception as error:
-                # asyncua's publish loop would only log it, and go on without the samples
-                if not gone.done():
-                    gone.set_exception(error)
-                raise
 
         async def connection_lost(_error: Exception) -> None:
             if not gone.done():
@@ -167,27 +162,31 @@ class OpcuaAcquisition:
         parameters.RequestedLifetimeCount = 10 * parameters.RequestedMaxKeepAliveCount
         parameters.MaxNotificationsPerPublish = 0
         parameters.PublishingEnabled = True
-        self._sequence = None
         self._problems.clear()
         self._on_change.forget()
         self._monitoring.items.clear()
         await self._monitoring.limits.read(client)
-        self._count_undecodable(client)
-        subscription = await client.uaclient.create_subscription(parameters, take)
+        publishing = Publishing(client, self._account, self._monitoring.note)
+        subscription = await publishing.subscribe(parameters)
         self._monitoring.publishing_ms = subscription.RevisedPublishingInterval
         if self._monitoring.publishing_ms > 1.01 * self._source.publishing_ms:
             self._monitoring.note(
                 f"the server publishes every {self._monitoring.publishing_ms:g} ms instead of {self._source.publishing_ms:g}"
             )
         self._heard_s = time.monotonic()
-        await self._serve(client, subscription.SubscriptionId, list(self._rows.values()))
+        running = asyncio.create_task(publishing.run(self._take), name=f"publishing of {self._name}")
 
         async def lost() -> str:
             last_retry = time.monotonic()
             while True:
-                done, _ = await asyncio.wait([gone], timeout=1.0)
-                if done:
+                await asyncio.wait([gone, running], timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+                if gone.done():
                     return gone.result()
+                if running.done():
+                    try:
+                        return running.result()
+                    except ConnectionError:
+                        return f"the connection to {self._source.url} was lost"
                 now = time.monotonic()
                 if now - self._heard_s > SILENT_S:
                     return f"{self._source.url} has been silent for {SILENT_S:.0f} s, without even a sign of life"
@@ -195,22 +194,12 @@ class OpcuaAcquisition:
                     last_retry = now
                     await self._serve(client, subscription.SubscriptionId, [self._rows[index] for index in self._problems])
 
-        return lost
-
-    def _count_undecodable(self, client: Client) -> None:
-        """asyncua passes over a notification that it cannot decode, and only logs it; here it is an entry in the account."""
-        session = client.uaclient.session
-        publish = session.publish
-
-        async def counting(acknowledged: Any) -> Any:
-            try:
-                return await publish(acknowledged)
-            except UaStructParsingError as error:
-                self._account.reject("undecodable")
-                self._monitoring.note(f"the server sent what cannot be decoded: {error.__cause__ or error}")
-                raise
-
-        session.publish = counting
+        try:
+            await self._serve(client, subscription.SubscriptionId, list(self._rows.values()))
+            yield lost
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
     def _tell(self) -> None:
         """Say that the source is connected, and what is missing from it."""
@@ -246,31 +235,24 @@ class OpcuaAcquisition:
         self._problems |= await self._monitoring.monitor(client, subscription, found)
         self._problems |= shapes
         if self._source.clock == "wall":
-            self._initial |= {row.index for row, _ in signals}
+            self._initial[[row.index for row, _ in signals]] = True
         self._tell()
 
-    async def _take(self, result: ua.PublishResult) -> None:
-        """One publish response: data, or a sign of life."""
+    async def _take(self, message: ua.NotificationMessage) -> None:
+        """One message: data, or a sign of life."""
         received = time.time_ns()
         self._heard_s = time.monotonic()
-        message = result.NotificationMessage
-        if not message.NotificationData:
-            await self._repeat(received)
-            return
-        if self._sequence is not None and message.SequenceNumber != self._sequence % 0xFFFFFFFF + 1:
-            self._account.reject("sequence-gap")
-        self._sequence = message.SequenceNumber
-        for notification in message.NotificationData:
+        for notification in message.NotificationData or ():
             if isinstance(notification, ua.DataChangeNotification):
-                items = notification.MonitoredItems
+                records = notification.MonitoredItems
                 if len(self._signals) < len(self._rows):
-                    items = await self._take_waveforms(items, received)
-                if self._initial:
-                    self._date_initial(items, received)
-                batch, rejected = sample_batch(items, self._signals, self._texts, received, self._types)
+                    await self._take_waveforms(records, received)
+                self._date_initial(records, received)
+                batch, rejected = samples(records, self._handles, self._texts, received, self._types)
                 for reason, count in rejected.items():
                     self._account.reject(reason, count)
-                self._note_deleted(notification.MonitoredItems)
+                self._note_deleted(records)
+                self._account.count_objects(len(records.others))
                 accepted = self._account.accept(batch, received)
                 if self._past is not None:
                     self._note_first(accepted)
@@ -287,14 +269,17 @@ class OpcuaAcquisition:
             if vouched is not None:
                 await self._sink(self._name, self._account.confirmed(self._on_change.repeat(vouched)))
 
-    def _date_initial(self, items: Sequence[ua.MonitoredItemNotification], received: int) -> None:
+    def _date_initial(self, records: Records, received: int) -> None:
         """The first value of an item is what is so now, even if it came to be long ago: that is no fault of a clock."""
-        for item in items:
-            if item.ClientHandle in self._initial:
-                self._initial.discard(item.ClientHandle)
-                moment = item.Value.SourceTimestamp
-                if moment is not None and to_ns(moment) < received - FAR_OFF_NS:
-                    item.Value.SourceTimestamp = item.Value.ServerTimestamp
+        if not self._initial.any():
+            return
+        own = np.flatnonzero(records.handle < len(self._initial))
+        waiting = own[self._initial[records.handle[own]]]
+        handles, first = np.unique(records.handle[waiting], return_index=True)
+        self._initial[handles] = False
+        places = waiting[first]
+        old = places[records.source[places] < received - FAR_OFF_NS]
+        records.source[old] = records.server[old]
 
     def _note_first(self, batch: SampleBatch) -> None:
         """Of each signal the first sample that is newer than those of before: until there its past is missing."""
@@ -303,30 +288,26 @@ class OpcuaAcquisition:
                 if index not in self._first and moment > self._since.get(index, moment):
                     self._first[index] = moment
 
-    async def _take_waveforms(
-        self, items: Sequence[ua.MonitoredItemNotification], received: int
-    ) -> list[ua.MonitoredItemNotification]:
-        """Hand over the blocks of fast signals; gives the other items."""
-        others = []
-        for item in items:
-            row = self._rows.get(item.ClientHandle)
-            if not isinstance(row, WaveformEntry):
-                others.append(item)
-                continue
-            block, fault = waveform_block(item.Value, row, received)
-            if fault is not None:
-                self._account.reject(fault)
-            if block is not None and (timed := self._account.accept_block(block, received)) is not None:
-                await self._sink(self._name, timed)
-        return others
+    async def _take_waveforms(self, records: Records, received: int) -> None:
+        """Hand over the blocks of fast signals."""
+        for place in self._handles.waveforms(records):
+            item = records[place]
+            row = self._rows[item.ClientHandle]
+            if isinstance(row, WaveformEntry):
+                block, fault = waveform_block(item.Value, row, received)
+                if fault is not None:
+                    self._account.reject(fault)
+                if block is not None and (timed := self._account.accept_block(block, received)) is not None:
+                    await self._sink(self._name, timed)
 
-    def _note_deleted(self, items: Sequence[ua.MonitoredItemNotification]) -> None:
+    def _note_deleted(self, records: Records) -> None:
         """A server that deletes a node says so as the last status of its items (part 4, DeleteNodes), and nothing more."""
         deleted = {}
-        for item in items:
-            row = self._rows.get(item.ClientHandle)
-            if row is not None and item.Value.StatusCode is not None and item.Value.StatusCode.value in _DELETED:
-                deleted[row.index] = f"{row.asset}.{row.name}: node '{row.signal.node}': {status_words(item.Value.StatusCode)}"
+        for place in np.flatnonzero(np.isin(records.status, _DELETED)).tolist():
+            row = self._rows.get(int(records.handle[place]))
+            if row is not None:
+                words = status_words(ua.StatusCode(int(records.status[place])))
+                deleted[row.index] = f"{row.asset}.{row.name}: node '{row.signal.node}': {words}"
         if deleted:
             self._problems |= deleted
             self._tell()

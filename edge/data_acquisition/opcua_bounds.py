@@ -15,6 +15,7 @@ from asyncua import ua
 from asyncua.ua import ua_binary
 
 from edge.data_acquisition.opcua_items import ITEM_BYTES, decoder
+from edge.data_acquisition.opcua_records import columns
 
 MOST_NESTED: Final = 128
 # of a Null there is nothing in the message, so an array of them may have so many
@@ -57,7 +58,7 @@ def bound() -> None:
         least = 0 if vtype is ua.VariantType.Null else 1
         is_dear = vtype in _DEAR
         if vtype is ua.VariantType.DataValue:
-            decode = decoder(_any_variant, _spend, with_handle=False)
+            decode = decoder(_any_variant, _spend)
 
         def bounded(data: Any) -> list[Any] | None:
             length = _check(data, least)
@@ -74,7 +75,7 @@ def bound() -> None:
     def of_structures(uatype: Any) -> Callable[[Any], list[Any]]:
         decode, least, is_dear = original_list(uatype), 1, False
         if uatype is ua.MonitoredItemNotification:
-            decode, least = decoder(_any_variant, _spend, with_handle=True), ITEM_BYTES
+            decode, least = columns(_any_variant, _spend), ITEM_BYTES
         else:
             is_dear = is_dataclass(uatype) and uatype is not ua.StatusCode
 

@@ -9,8 +9,9 @@ from asyncua import Client, ua
 from edge.contracts.plant import SignalEntry
 from edge.contracts.sample_batch import SampleBatch
 from edge.data_acquisition.opcua_limits import ServerLimits, in_batches
+from edge.data_acquisition.opcua_records import to_ns
 from edge.data_acquisition.opcua_types import ServerTypes
-from edge.data_acquisition.opcua_values import sample_batch, to_ns
+from edge.data_acquisition.opcua_values import sample_batch
 
 HISTORY_READ: Final = 0x04  # of AccessLevel, part 3, 8.57
 VALUES_PER_NODE: Final = 1000

@@ -2,22 +2,23 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 from asyncua import ua
+from numpy.typing import NDArray
 
 from edge.contracts.plant import SignalEntry, WaveformEntry
 from edge.contracts.sample_batch import Quality, SampleBatch, TextTable, WaveformBlock
+from edge.data_acquisition.opcua_records import NO_TIME, NOT_READ, NULL, Records, to_ns
 from edge.data_acquisition.opcua_types import Enumerated, ServerTypes
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 # part 4, table 173: the info bits say that they belong to a data value, and that its queue has overflowed
 _OVERFLOW: Final = 0x480
-_BY_SEVERITY: Final = (Quality.GOOD, Quality.UNCERTAIN, Quality.BAD, Quality.BAD)
+_BY_SEVERITY: Final = np.array([Quality.GOOD, Quality.UNCERTAIN, Quality.BAD, Quality.BAD], np.uint8)
+# what a client handle is of: a signal whose value is a number as it comes, or one that has to be looked into
+_UNKNOWN, _PLAIN, _SINGLE, _WAVEFORM = range(4)
 
 
 def quality_of(status: int) -> Quality:
@@ -26,13 +27,32 @@ def quality_of(status: int) -> Quality:
     >>> quality_of(0), quality_of(0x40920000), quality_of(0x80310000)
     (<Quality.GOOD: 0>, <Quality.UNCERTAIN: 1>, <Quality.BAD: 2>)
     """
-    return _BY_SEVERITY[status >> 30 & 3]
+    return Quality(_BY_SEVERITY[status >> 30 & 3])
 
 
-def to_ns(moment: datetime) -> int:
-    """ns since 1970 UTC; asyncua gives times in UTC, with or without saying so."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (aware - _EPOCH) // _MICROSECOND * 1000
+class Handles:
+    """Which client handles are whose; a handle is the index of its signal in the plant's tables.
+
+    rows: the signals by handle; waveforms: handles of fast signals, which are read elsewhere
+    """
+
+    def __init__(self, rows: Mapping[int, SignalEntry], waveforms: Collection[int] = ()) -> None:
+        self.rows = rows
+        self._kind = np.zeros(max([*rows, *waveforms], default=-1) + 2, np.uint8)
+        for index, row in rows.items():
+            self._kind[index] = _SINGLE if row.is_text or row.signal.field is not None else _PLAIN
+        self._kind[list(waveforms)] = _WAVEFORM
+
+    def kinds(self, handle: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """(n,) of each of these handles, `_UNKNOWN` among them."""
+        # the last place is nobody's
+        found: NDArray[np.uint8] = self._kind[np.minimum(handle, len(self._kind) - 1)]
+        return found
+
+    def waveforms(self, records: Records) -> list[int]:
+        """The places of items that are blocks of fast signals."""
+        places: list[int] = np.flatnonzero(self.kinds(records.handle) == _WAVEFORM).tolist()
+        return places
 
 
 def sample_batch(
@@ -42,35 +62,50 @@ def sample_batch(
     received: int,
     types: ServerTypes,
 ) -> tuple[SampleBatch, Counter[str]]:
+    """`samples` of objects that are there already."""
+    return samples(Records.of(items), Handles(rows), texts, received, types)
+
+
+def samples(
+    records: Records, handles: Handles, texts: Mapping[int, TextTable], received: int, types: ServerTypes
+) -> tuple[SampleBatch, Counter[str]]:
     """The samples of one notification, and by reason how many of its values could not be used.
 
-    rows: client handle → signal; types: of the server. A value of another type than a number, or one that is not finite, is a
-    bad sample.
+    types: of the server. A value of another type than a number, or one that is not finite, is a bad sample.
     """
     rejected: Counter[str] = Counter()
-    signal, time, value, quality = [], [], [], []
-    for item in items:
-        row = rows.get(item.ClientHandle)
-        if row is None:
-            rejected["unknown-handle"] += 1
-            continue
-        data = item.Value
-        status = data.StatusCode.value if data.StatusCode is not None else 0
-        if status == ua.StatusCodes.BadWaitingForInitialData:
-            # there has been no sample yet, not even a bad one
-            continue
-        if status & _OVERFLOW == _OVERFLOW:
-            rejected["queue-overflow"] += 1
-        grade = quality_of(status)
-        number, fault = _number(data.Value.Value if data.Value is not None else None, row, texts, types)
-        if fault is not None and grade is not Quality.BAD:
-            rejected[fault] += 1
-        moment = data.SourceTimestamp or data.ServerTimestamp
-        signal.append(row.index)
-        time.append(received if moment is None else to_ns(moment))
-        value.append(number)
-        quality.append(grade if fault is None else Quality.BAD)
-    return SampleBatch.of(signal, time, value, quality), rejected
+    status, kinds = records.status, handles.kinds(records.handle)
+    used = (kinds == _PLAIN) | (kinds == _SINGLE)
+    if not used.all() and (unknown := int((kinds == _UNKNOWN).sum())):
+        rejected["unknown-handle"] = unknown
+    # there has been no sample yet, not even a bad one
+    used &= status != ua.StatusCodes.BadWaitingForInitialData
+    if overflowed := int(((status & _OVERFLOW == _OVERFLOW) & used).sum()):
+        rejected["queue-overflow"] = overflowed
+    quality, value = _BY_SEVERITY[status >> 30 & 3], records.value
+    single = used & ((kinds == _SINGLE) | (records.kind == NOT_READ))
+    faulty = used & ~np.isfinite(value)
+    if single.any():
+        value, faulty = value.copy(), faulty & ~single
+        for place in np.flatnonzero(single).tolist():
+            item = records[place]
+            row, data = handles.rows[item.ClientHandle], item.Value
+            value[place], fault = _number(data.Value.Value if data.Value is not None else None, row, texts, types)
+            if fault is not None:
+                if quality[place] != Quality.BAD:
+                    rejected[fault] += 1
+                quality[place] = Quality.BAD
+    if faulty.any():
+        told = faulty & (quality != Quality.BAD)
+        for fault, which in (("wrong-type", records.kind == NULL), ("not-finite", records.kind != NULL)):
+            if count := int((told & which).sum()):
+                rejected[fault] += count
+        value, quality = np.where(faulty, np.nan, value), np.where(faulty, np.uint8(Quality.BAD), quality)
+    time = np.where(records.source == NO_TIME, records.server, records.source)
+    time[time == NO_TIME] = received
+    rows = slice(None) if used.all() else used
+    signal = records.handle[rows].astype(np.int32)
+    return SampleBatch(signal=signal, time=time[rows], value=value[rows], quality=quality[rows]), rejected
 
 
 def waveform_block(data: ua.DataValue, row: WaveformEntry, received: int) -> tuple[WaveformBlock | None, str | None]:
@@ -90,8 +125,8 @@ def waveform_block(data: ua.DataValue, row: WaveformEntry, received: int) -> tup
         return None, "wrong-type"
     if points.ndim != 1 or not np.isfinite(points).all():
         return None, "not-finite"
-    moment = data.SourceTimestamp or data.ServerTimestamp
-    time = received if moment is None else to_ns(moment)
+    told = (to_ns(moment) for moment in (data.SourceTimestamp, data.ServerTimestamp) if moment is not None)
+    time = next((each for each in told if each != NO_TIME), received)
     return WaveformBlock(signal=row.index, time=time, rate_hz=row.signal.rate_hz, points=points), None
 
 

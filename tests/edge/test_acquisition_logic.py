@@ -11,8 +11,9 @@ from edge.contracts.plant import Plant, Signal, SignalEntry
 from edge.contracts.sample_account import SampleAccount
 from edge.contracts.sample_batch import Quality, SampleBatch, TextTable
 from edge.data_acquisition.account import SourceAccount
+from edge.data_acquisition.opcua_records import to_ns
 from edge.data_acquisition.opcua_types import ServerTypes
-from edge.data_acquisition.opcua_values import sample_batch, to_ns
+from edge.data_acquisition.opcua_values import sample_batch
 from edge.data_acquisition.stream_clock import StreamClock
 from edge.formats.json_message import parse_time
 
