@@ -144,7 +144,7 @@ class Publishing:
                 self._account.reject("undecodable")
                 self._note(f"the server sent what cannot be decoded: {error}")
                 continue
-            if message is None:
+            if message is None or message.SequenceNumber != number:
                 self._account.reject("sequence-gap")
                 continue
             self._fetched.append(number)

@@ -54,6 +54,11 @@ class Acquired:
             on_change=plant.on_change_of("plc"),
         )
 
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self.tasks.append(asyncio.create_task(self.acquisition.run()))
+
     async def _take(self, _source: str, batch: SampleBatch) -> None:
         self.batches.append(batch)
 
