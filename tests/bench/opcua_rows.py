@@ -1,0 +1,156 @@
+"""What a value over OPC UA costs, from the socket to the published assessment, against a bare asyncua client."""
+
+import json
+import shutil
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import numpy as np
+
+from edge.formats.sample_log import read_log
+from tests.bench.opcua_source import PAST_S
+from tests.bench.plants import N_SIGNALS, model_file, opcua_plant
+from tests.bench.processes import BenchError, Edge, Running, broker, ended, free_port, python
+from tests.bench.table import Row
+
+N_ASSETS: Final = 625
+QUEUE: Final = 20
+MEASURED_S: Final = 10.0
+TURNS: Final = 3
+BARE_HZ, EDGE_HZ = 2.0, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """us: CPU of a value; memory_mb: resident; first_s: from the start to the first value"""
+
+    us: float
+    rate: float
+    memory_mb: float
+    first_s: float
+
+
+@contextmanager
+def served(n_nodes: int, rate_hz: float, kind: str) -> Iterator[tuple[str, Running]]:
+    """A source on a port of its own, bound to the first core; its address."""
+    port = free_port()
+    with python("tests.bench.opcua_source", port, n_nodes, rate_hz, kind, QUEUE, cpu=0) as source:
+        if source.line() != "ready":
+            raise BenchError("the OPC UA source does not start")
+        yield f"opc.tcp://127.0.0.1:{port}/", source
+
+
+def bare(kind: str, how: str, n_nodes: int, rate_hz: float) -> float:
+    """µs of CPU of a value in an asyncua client that does nothing with it."""
+    with served(n_nodes, rate_hz, kind) as (url, source):
+        with python("tests.bench.bare_opcua", url, n_nodes, how, MEASURED_S, cpu=1) as client:
+            found = json.loads(client.line())
+        if dropped := ended(source)["dropped"]:
+            raise BenchError(f"the bare client lost {dropped} values at {n_nodes * rate_hz:,.0f}/s")
+    return 1e6 * float(found["cpu_s"]) / float(found["values"])
+
+
+def whole_edge(kind: str, n_assets: int, rate_hz: float, field: str = "") -> Measured:
+    """A real edge: in, grid, window, score, record, publish. Raises `BenchError` where a value was lost."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="kullager-bench-")))
+        url, source = stack.enter_context(served(n_assets * N_SIGNALS, rate_hz, kind))
+        metrics = f"127.0.0.1:{free_port()}"
+        plant = opcua_plant(folder / "plant.toml", n_assets, url, broker(stack, folder), metrics, field=field)
+        home = folder / "home"
+        (home / "models").mkdir(parents=True)
+        shutil.copy(model_file(), home / "models" / "press.onnx")
+        edge = stack.enter_context(Edge(plant, home, metrics))
+        edge.wait_for("samples", lambda: edge.samples, 1.0)
+        first_s = time.monotonic() - edge.begun
+        edge.wait_for("scores", lambda: edge.scored, 5.0 * n_assets)
+        values, cpu_s, wall = edge.samples, edge.cpu_s(), time.monotonic()
+        time.sleep(MEASURED_S)
+        values, cpu_s, wall = edge.samples - values, edge.cpu_s() - cpu_s, time.monotonic() - wall
+        memory_mb = edge.memory_mb()
+        if rejected := edge.sum_of("kullager_source_rejected_total"):
+            raise BenchError(f"the edge refused {rejected:,.0f} of what came")
+        edge.end()
+        if dropped := ended(source)["dropped"]:
+            raise BenchError(f"the edge came too late for {dropped:,.0f} values at {n_assets * N_SIGNALS * rate_hz:,.0f}/s")
+        _check_sequence(home, n_assets * N_SIGNALS, round(1e9 / rate_hz))
+    return Measured(1e6 * cpu_s / values, values / wall, memory_mb, first_s)
+
+
+def _check_sequence(home: Path, n_signals: int, period_ns: int) -> None:
+    """Of each signal each value is in the recording, after the last minute that came at once."""
+    batches = [batch for path in (home / "edge" / "recordings").glob("*.klog") for batch in read_log(path).batches]
+    signal, times = np.concatenate([each.signal for each in batches]), np.concatenate([each.time for each in batches])
+    order = np.lexsort((times, signal))
+    signal, times = signal[order], times[order]
+    apart, same = np.diff(times), np.diff(signal) == 0
+    missing = int((same & (apart != period_ns) & (apart != 1_000_000_000)).sum())
+    if missing or len(np.unique(signal)) != n_signals or (np.bincount(signal) <= PAST_S).any():
+        raise BenchError(f"the recording has {missing:,} gaps between values that were sent one after the other")
+
+
+def rows() -> Iterator[Row]:
+    n_nodes = N_ASSETS * N_SIGNALS
+    ours, handler, messages = [], [], []
+    for _ in range(TURNS):
+        handler.append(bare("double", "handler", n_nodes, BARE_HZ))
+        messages.append(bare("double", "messages", n_nodes, BARE_HZ))
+        ours.append(whole_edge("double", N_ASSETS, EDGE_HZ))
+    median = statistics.median
+    yield Row(
+        what=f"CPU per OPC UA value, whole edge, {n_nodes:,} doubles at {n_nodes * EDGE_HZ / 1000:.0f}k/s",
+        unit="µs",
+        ours=median(each.us for each in ours),
+        floor=f"asyncua's decoding alone {median(messages):.3g}",
+        peer="bare asyncua client with a handler",
+        peer_value=median(handler),
+        at_most=1.0,
+        note=f"{N_ASSETS} assets scored each second, {ours[0].memory_mb:.0f} MB",
+    )
+    yield Row(
+        what=f"start to the first of {n_nodes:,} values",
+        unit="s",
+        ours=median(each.first_s for each in ours),
+        floor="creating the monitored items 0.1–0.35",
+        at_most=3.0 + 2.0,
+        note="of it 2 s are the source's own wait",
+    )
+    for kind, field, what in (("mixed", "", "floats, booleans and integers in turn"), ("array", "0", "an element of an array")):
+        theirs, mine = [], []
+        for _ in range(TURNS):
+            theirs.append(bare(kind, "handler", n_nodes, BARE_HZ))
+            mine.append(whole_edge(kind, N_ASSETS, BARE_HZ, field).us)
+        yield Row(
+            what=f"the same, {what}, at {n_nodes * BARE_HZ / 1000:.0f}k/s",
+            unit="µs",
+            ours=median(mine),
+            peer="bare asyncua client with a handler",
+            peer_value=median(theirs),
+            ratio_at_most=1.0,
+        )
+
+
+def rate_rows() -> Iterator[Row]:
+    """The highest rate of those that were tried at which nothing was lost, the edge on one core."""
+    best, why = 0.0, ""
+    for rate_hz in (12.0, 16.0, 20.0, 25.0):
+        try:
+            best = whole_edge("double", N_ASSETS, rate_hz).rate
+        except BenchError as error:
+            why = str(error)
+            break
+    yield Row(
+        what="OPC UA values without loss, whole edge on one core",
+        unit="/s",
+        ours=best or None,
+        floor="asyncua's client 50–60k",
+        at_least=80_000.0 * 0.99,
+        note="by the times in the recording" + (f"; above it {why}" if why and best else ""),
+        why=why,
+    )
