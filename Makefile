@@ -2,7 +2,7 @@
 # make test    everything the tests need (Debian packages, too, when root), and all tests; PYTEST_ADDOPTS adds options
 # make coverage  the same, and which lines no test reaches; takes twice as long
 # make check   formatting, lint, types, and who may import whom
-# make bench   what things cost, as ratios in one run
+# make bench   what things cost, as ratios in one run: one table of the edge (docs/speed.md), then decoding, generator, models
 # make drills  what takes minutes: the edge under every kind of chaos; KILLS=200 AWAY=3600 make it longer
 # make scenarios  what is said of a week, against what was true: docs/scenarios.md; an hour, DAYS=1 for a try
 # make docs    the pages and pictures of docs/ that are made from the code and from ../shared/data
@@ -46,8 +46,8 @@ dashboard:
 	@$(SETUP) dashboard
 
 bench:
-	@$(SETUP) dev
-	$(BIN)/python -m tests.bench.tick
+	@$(SETUP) system dev
+	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.decoding
 	$(BIN)/python -m tests.bench.generator
 	$(BIN)/python -m tests.bench.training

@@ -17,8 +17,9 @@ import contextlib
 import logging
 import socket
 import ssl
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -44,9 +45,12 @@ VERSION_NAMES: Final = {MQTTProtocolVersion.MQTTv5: "5", MQTTProtocolVersion.MQT
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """`received`: when it came [ns UTC], which is before it is taken."""
+
     topic: str
     payload: bytes
     retained: bool
+    received: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +141,24 @@ class MqttConnection:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def __aiter__(self) -> AsyncIterator[Event]:
+        async for events in self.gathered(0.0):
+            for event in events:
+                yield event
+
+    async def gathered(self, wait_s: float) -> AsyncIterator[Iterator[Event]]:
+        """All events that are there, each time; what comes within `wait_s` of the first comes with it."""
         while True:
             await self._ready.wait()
+            if wait_s:
+                await asyncio.sleep(wait_s)
             self._ready.clear()
             self._wake_pending = False
-            while self._queue:
-                yield self._queue.popleft()
+            yield self.left()
+
+    def left(self) -> Iterator[Event]:
+        """What has come and nobody has taken."""
+        while self._queue:
+            yield self._queue.popleft()
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> int | None:
         """Hand a message over, without waiting. Its `mid` comes back in `Published`; None when not connected.
@@ -222,7 +238,9 @@ class MqttConnection:
 
         client = self._new_client()
         client.on_connect, client.on_disconnect = on_connect, on_disconnect
-        client.on_message = lambda _client, _userdata, m: self._put_threadsafe(Message(m.topic, bytes(m.payload), m.retain))
+        client.on_message = lambda _client, _userdata, m: self._put_threadsafe(
+            Message(m.topic, bytes(m.payload), m.retain, time.time_ns())
+        )
 
         def on_publish(_client: paho.Client, _userdata: Any, mid: int, code: ReasonCode, _properties: Any) -> None:
             self._acknowledged += 1

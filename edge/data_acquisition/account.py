@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.contracts.plant import Clock
 from edge.contracts.sample_account import Fate, SampleAccount
@@ -49,14 +50,16 @@ class SourceAccount:
         self._samples += len(batch)
         self._account.receive(batch.signal)
         ahead = batch.time - received
-        if self._backlog_ns and ahead.max() > -FAR_OFF_NS:
+        backlog: int | NDArray[np.int64] = self._backlog_ns
+        if self._backlog_ns and (current := ahead > -FAR_OFF_NS).any():
             # what was kept has come, in order: from here on it is of now
+            backlog = np.where(np.arange(len(batch)) < np.argmax(current), self._backlog_ns, 0)
             self._backlog_ns = 0
         self._heard = received
         newest = int(batch.time.max())
         self._offset_s = round((newest - received) / NS, 3)
         if self._clock == "wall":
-            far_off = (ahead > FAR_OFF_NS) | (ahead < -FAR_OFF_NS - self._backlog_ns)
+            far_off = (ahead > FAR_OFF_NS) | (ahead < -FAR_OFF_NS - backlog)
             batch = self._with_believable_times(batch, far_off, received)
         elif (future := ahead > FUTURE_NS).any():
             self._rejected["time-in-future"] += int(future.sum())
@@ -140,7 +143,7 @@ class SourceAccount:
         self.changed |= state is not self._state or problem != self._problem
         self._state, self._problem = state, problem
 
-    def _with_believable_times(self, batch: SampleBatch, far_off: "np.typing.NDArray[np.bool_]", received: int) -> SampleBatch:
+    def _with_believable_times(self, batch: SampleBatch, far_off: NDArray[np.bool_], received: int) -> SampleBatch:
         if not far_off.any():
             if self._clock_problem is not None:
                 self._clock_problem, self.changed = None, True

@@ -84,8 +84,15 @@ def parse_time(text: str) -> int:
     if match is None:
         raise ValueError(f"'{text}' should be a time with its zone, such as '2026-11-23T10:00:05Z'")
     date, clock, fraction, zone = match.groups()
+    return _second(date, clock, zone) + (int(fraction.ljust(9, "0")) if fraction else 0)
+
+
+# what comes together is mostly of few seconds
+@lru_cache(maxsize=1024)
+def _second(date: str, clock: str, zone: str) -> int:
+    """ns since 1970 UTC of a whole second; raises ValueError where there is no such."""
     whole = datetime.fromisoformat(f"{date}T{clock}{'+00:00' if zone in 'Zz' else zone}")
-    return int((whole - _EPOCH) / timedelta(seconds=1)) * 1_000_000_000 + int((fraction or "0").ljust(9, "0"))
+    return int((whole - _EPOCH) / timedelta(seconds=1)) * 1_000_000_000
 
 
 def encode(message: Any, identity: Identity | None = None) -> bytes:

@@ -3,8 +3,9 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -15,6 +16,8 @@ from edge.contracts.sample_batch import Quality, SampleBatch, TextTable, Wavefor
 from edge.formats.json_message import format_time, parse_time
 
 MAX_PAYLOAD_BYTES = 1 << 20
+# of a time [ns since 1970]
+LATEST: Final = 1 << 62
 # a number below the first is in units of so many nanoseconds
 EPOCH_UNITS = ((1e11, 1_000_000_000), (1e14, 1_000_000), (1e17, 1000))
 
@@ -28,15 +31,69 @@ class Reading:
     blocks: tuple[WaveformBlock, ...] = ()
 
 
-@dataclass(slots=True)
-class _Taken:
-    """Columns that grow while a message is read."""
+class Gathered:
+    """Columns that grow while messages are read; `batch` makes arrays of them once, however many messages there were."""
 
-    signals: list[int] = field(default_factory=list)
-    times: list[int] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-    qualities: list[Quality] = field(default_factory=list)
-    rejected: Counter[str] = field(default_factory=Counter)
+    def __init__(self) -> None:
+        self.signals: list[int] = []
+        self.times: list[int] = []
+        self.values: list[float] = []
+        # where the bad samples are
+        self._bad: list[int] = []
+        self.rejected: Counter[str] = Counter()
+
+    def one(self, signal: int, time: int, value: float, quality: Quality) -> None:
+        if quality is Quality.BAD:
+            self._bad.append(len(self.signals))
+        self.signals.append(signal)
+        self.times.append(time)
+        self.values.append(value)
+
+    def several(self, signals: Sequence[int], times: Sequence[int], values: Sequence[float]) -> None:
+        """Good samples."""
+        self.signals += signals
+        self.times += times
+        self.values += values
+
+    def batch(self) -> SampleBatch:
+        quality = np.zeros(len(self.signals), np.uint8)
+        quality[self._bad] = Quality.BAD
+        return SampleBatch.of(self.signals, self.times, self.values, quality)
+
+
+@dataclass(frozen=True, slots=True)
+class _Topic:
+    """The rows of one topic; where all are numbers in fields of the message itself, at one time, they are had in one go.
+
+    get: gives the values of a message in the order of `signals`, always several
+    """
+
+    rows: tuple[SignalEntry, ...]
+    signals: tuple[int, ...] = ()
+    get: Callable[[Any], Sequence[Any]] | None = None
+    time_field: str | None = None
+
+    @classmethod
+    def of(cls, rows: Sequence[SignalEntry]) -> "_Topic":
+        names = [row.signal.field for row in rows]
+        (time_field, *others) = dict.fromkeys(row.signal.time_field for row in rows) or [None]
+        is_plain = rows and not any(row.is_text for row in rows) and not any(name is None or "." in name for name in names)
+        if not is_plain or others or "." in (time_field or ""):
+            return cls(tuple(rows))
+        # with one name it would give the value itself
+        get = itemgetter(*names) if len(names) > 1 else lambda body: (body[names[0]],)
+        return cls(tuple(rows), tuple(row.index for row in rows), get, time_field)
+
+
+_NO_TOPIC: Final = _Topic(())
+_NUMBERS: Final = {int, float}
+# fewer are had one by one as quickly
+_MANY: Final = 4
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    """Whether all are finite numbers; of some whose sum is too large it is not said."""
+    return _NUMBERS.issuperset(map(type, values)) and math.isfinite(sum(values))
 
 
 class SignalTopics:
@@ -54,22 +111,29 @@ class SignalTopics:
     ) -> None:
         self._texts = texts
         self._waveforms = {entry.signal.topic: entry for entry in waveforms if entry.signal.topic is not None}
-        self._rows: dict[str, list[SignalEntry]] = defaultdict(list)
+        rows: dict[str, list[SignalEntry]] = defaultdict(list)
         for row in plant.signals_of(source):
             if row.signal.topic is not None:
-                self._rows[row.signal.topic].append(row)
+                rows[row.signal.topic].append(row)
+        self._topics = {topic: _Topic.of(each) for topic, each in rows.items()}
 
     @property
     def topics(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys([*self._rows, *self._waveforms]))
+        return tuple(dict.fromkeys([*self._topics, *self._waveforms]))
 
     def read(self, topic: str, payload: bytes, received: int) -> Reading:
         """The samples of one message; `received` [ns UTC] stands in where the plant file names no time field.
 
         Raises `MessageError` where nothing of the message can be used.
         """
-        rows, waveform = self._rows.get(topic, []), self._waveforms.get(topic)
-        if not rows and waveform is None:
+        gathered = Gathered()
+        blocks = self.gather(gathered, topic, payload, received)
+        return Reading(gathered.batch(), gathered.rejected, blocks)
+
+    def gather(self, gathered: Gathered, topic: str, payload: bytes, received: int) -> tuple[WaveformBlock, ...]:
+        """The same into columns that are there already; gives the blocks. What raises has brought nothing."""
+        known, waveform = self._topics.get(topic, _NO_TOPIC), self._waveforms.get(topic)
+        if not known.rows and waveform is None:
             raise MessageError("unknown-topic", f"{topic}: no signal of the plant file has this topic")
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise MessageError("too-large", f"{topic}: {len(payload)} bytes; at most {MAX_PAYLOAD_BYTES} are read")
@@ -77,14 +141,28 @@ class SignalTopics:
             body = orjson.loads(payload)
         except orjson.JSONDecodeError as error:
             raise MessageError("not-json", f"{topic}: is not JSON: {error}") from None
-        taken = _Taken()
-        for one in body if isinstance(body, list) else (body,):
-            self._read_one(one, rows, topic, received, taken)
         blocks = (_block(body, waveform, topic),) if waveform is not None else ()
-        batch = SampleBatch.of(taken.signals, taken.times, taken.values, taken.qualities)
-        return Reading(batch, taken.rejected, blocks)
+        for one in body if isinstance(body, list) else (body,):
+            if not self._read_plain(one, known, topic, received, gathered):
+                self._read_one(one, known.rows, topic, received, gathered)
+        return blocks
 
-    def _read_one(self, body: Any, rows: Sequence[SignalEntry], topic: str, received: int, taken: "_Taken") -> None:
+    @staticmethod
+    def _read_plain(body: Any, known: _Topic, topic: str, received: int, gathered: Gathered) -> bool:
+        """All signals of the topic at once, which most messages allow; False where one has to be looked at."""
+        if known.get is None or type(body) is not dict:
+            return False
+        try:
+            values = known.get(body)
+            if not _are_numbers(values):
+                return False
+            time = received if known.time_field is None else _time(body[known.time_field], known.time_field, topic)
+        except (KeyError, MessageError):
+            return False
+        gathered.several(known.signals, (time,) * len(values), values)
+        return True
+
+    def _read_one(self, body: Any, rows: Sequence[SignalEntry], topic: str, received: int, gathered: Gathered) -> None:
         # most messages carry one time for all their values
         known_times: dict[str, Sequence[int]] = {}
         for row in rows:
@@ -105,16 +183,16 @@ class SignalTopics:
                         "bad-time", f"{topic}: '{row.signal.field}' has {len(several)} values at {len(times)} times"
                     )
             except MessageError as error:
-                taken.rejected[error.reason] += 1
+                gathered.rejected[error.reason] += 1
+                continue
+            if len(several) >= _MANY and not row.is_text and _are_numbers(several):
+                gathered.several([row.index] * len(several), times, several)
                 continue
             for time, each in zip(times, several, strict=True):
                 value, quality, fault = self._value(row, each)
                 if fault is not None:
-                    taken.rejected[fault] += 1
-                taken.signals.append(row.index)
-                taken.times.append(time)
-                taken.values.append(value)
-                taken.qualities.append(quality)
+                    gathered.rejected[fault] += 1
+                gathered.one(row.index, time, value, quality)
 
     def _value(self, row: SignalEntry, raw: Any) -> tuple[float, Quality, str | None]:
         if raw is None:
@@ -202,15 +280,35 @@ def _times(body: Any, path: str, topic: str) -> Sequence[int]:
     """A list where the message has one, otherwise a tuple of one."""
     found, raw = _field(body, path, topic)
     if found and isinstance(raw, list):
-        return [_time(each, path, topic) for each in raw]
+        return _alike(raw) or [_time(each, path, topic) for each in raw]
     return (_time(raw if found else None, path, topic),)
+
+
+def _alike(raw: Sequence[Any]) -> Sequence[int]:
+    """Times of one kind and unit at once; nothing where they have to be looked at one by one."""
+    kinds = set(map(type, raw))
+    try:
+        if kinds == {int} and (unit := _unit(min(raw))) == _unit(max(raw)):
+            times = [each * unit for each in raw]
+        elif kinds == {str}:
+            times = list(map(parse_time, raw))
+        else:
+            return ()
+    except ValueError:
+        return ()
+    return times if min(times) >= 0 and max(times) < LATEST else ()
+
+
+def _unit(raw: float) -> int:
+    """How many ns one of the number is."""
+    # from 1973 to 5138 the units do not overlap
+    return next((unit for below, unit in EPOCH_UNITS if abs(raw) < below), 1)
 
 
 def _time(raw: Any, path: str, topic: str) -> int:
     """ns since 1970 UTC."""
     if isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
-        # from 1973 to 5138 the units do not overlap
-        unit = next((unit for below, unit in EPOCH_UNITS if abs(raw) < below), 1)
+        unit = _unit(raw)
         time = raw * unit if isinstance(raw, int) else round(raw * unit)
     elif isinstance(raw, str):
         try:
@@ -219,7 +317,7 @@ def _time(raw: Any, path: str, topic: str) -> int:
             raise MessageError("bad-time", f"{topic}: {path}: {error}") from None
     else:
         raise MessageError("bad-time", f"{topic}: '{path}' should be a time such as '2026-11-23T10:00:05Z', not {raw!r}")
-    if not 0 <= time < 1 << 62:
+    if not 0 <= time < LATEST:
         raise MessageError("bad-time", f"{topic}: {path}: {raw} lies outside 1970 to 2116")
     return time
 

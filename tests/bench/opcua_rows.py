@@ -118,8 +118,7 @@ def rows() -> Iterator[Row]:
         unit="s",
         ours=median(each.first_s for each in ours),
         floor="creating the monitored items 0.1–0.35",
-        at_most=3.0 + 2.0,
-        note="of it 2 s are the source's own wait",
+        at_most=3.0,
     )
     for kind, field, what in (("mixed", "", "floats, booleans and integers in turn"), ("array", "0", "an element of an array")):
         theirs, mine = [], []

@@ -7,9 +7,10 @@ A server's queues are kept to, too: where the client asks for too little too lat
 than QUEUE are dropped, and counted.
 
 The source time is the sequence number: the values of a node follow each other by exactly the period, so whoever keeps the times
-sees each loss. First comes the last minute, one value a second, so that the windows of an edge are full; `NODES` is monitored
-once for each session. KIND is that of the values: double, with source and server time; mixed, of three kinds in turn; array, of
-two doubles. On SIGTERM what was sent goes to stdout as JSON.
+sees each loss. First comes the last minute, one value of each second in each message, so that the windows of an edge are full,
+and then what is now. Each subscription has all of it as soon as it monitors `NODES` items. KIND is that of the values: double,
+with source and server time; mixed, of three kinds in turn; array, of two doubles. On SIGTERM what was sent goes to stdout as
+JSON.
 """
 
 import asyncio
@@ -31,8 +32,6 @@ NAMESPACE: Final = "urn:kullager:bench"
 PERIOD_MS: Final = 100.0
 MASK: Final = 0x0D  # a value, and source and server time
 US_FROM_1601: Final = 11_644_473_600_000_000
-# the client has what it asked for before the first value comes
-BEGIN_AFTER_S: Final = 2.0
 PAST_S: Final = 70
 NOISE: Final = 64
 DATA_CHANGE: Final = ua.FourByteNodeId(ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary)
@@ -54,9 +53,9 @@ class Source:
         """Whether there is something to say, as soon as all nodes are monitored; number: of those that are."""
         if number < self._n:
             return False
-        if self._begin is None:
-            self._begin, self._handles = time.monotonic() + BEGIN_AFTER_S, np.array(handles(), "<u4")
-            self._begin_us = int(time.time() + BEGIN_AFTER_S) * 1_000_000
+        if not len(self._handles):
+            self._handles = np.array(handles(), "<u4")
+            self._begin_us = int(time.time()) * 1_000_000
         return bool(self._past) or self._due() > self._done
 
     def _due(self) -> int:
@@ -65,8 +64,9 @@ class Source:
     def take(self) -> bytes:
         """The body of a DataChangeNotification with all that is due."""
         if self._past:
-            passed, self._past = self._past[: self._queue], self._past[self._queue :]
-            times = [self._begin_us - (PAST_S - number) * 1_000_000 for number in passed]
+            times = [self._begin_us - (PAST_S - self._past.pop(0)) * 1_000_000]
+            if not self._past:
+                self._begin = time.monotonic()
         else:
             due = self._due()
             if due - self._done > self._queue:

@@ -57,6 +57,15 @@ def test_what_a_broker_kept_during_an_absence_keeps_its_times(make_plant: MakePl
     assert account.accept(SampleBatch.of([0, 0], times, [5.0, 6.0]), now[0]).time.tolist() == [times[0], now[0]]
 
 
+def test_what_was_kept_and_what_is_new_may_come_in_one_batch(make_plant: MakePlant) -> None:
+    account = SourceAccount("broker", "wall", lambda: NOW, SampleAccount(make_plant()))
+    account.expect_backlog(86_400.0)
+    times = [NOW - 7200 * S, NOW - 90 * S, NOW, NOW - 90 * S]
+    used = account.accept(SampleBatch.of([0] * 4, times, [1.0, 2.0, 3.0, 4.0]), NOW)
+    assert used.time.tolist() == [*times[:3], NOW]
+    assert account.status().rejected == {"clock-replaced": 1}
+
+
 def test_a_trusted_clock_may_be_in_the_past_but_not_in_the_future(make_plant: MakePlant) -> None:
     account = SourceAccount("plc", "source", lambda: NOW, SampleAccount(make_plant()))
     times = [parse_time("2000-01-01T00:00:00Z"), parse_time("2100-01-01T00:00:00Z")]

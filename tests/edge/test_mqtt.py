@@ -105,6 +105,39 @@ async def test_what_comes_while_the_edge_is_away_is_kept_for_it(plant: Plant, mo
     assert acquired.values == [float(number) for number in range(1, 103)]
 
 
+class Busy(Acquired):
+    """Takes the first batch when it is told to stop, as a pipeline does whose queue is full."""
+
+    stuck = False
+
+    async def take(self, source: str, batch: SampleBatch) -> None:
+        if not self.stuck:
+            self.stuck = True
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await super().take(source, batch)
+        await super().take(source, batch)
+
+
+async def test_a_stop_loses_nothing_of_what_the_broker_was_told_that_it_has_come(plant: Plant, mosquitto: Mosquitto) -> None:
+    acquired = Busy(plant)
+    async with publishing(mosquitto.url) as connection:
+        async with acquiring(acquired):
+            await until("the edge", lambda: acquired.state is SourceState.CONNECTED)
+            say(connection, 1.0)
+            await until("the first", lambda: acquired.stuck)
+            for number in range(2, 12):
+                say(connection, float(number))
+            await until("the broker to have all", lambda: connection.unacknowledged == 0)
+            await asyncio.sleep(1.0)
+        # and nothing of it is with the broker any more
+        async with acquiring(acquired):
+            say(connection, 12.0)
+            await until("the last", lambda: 12.0 in acquired.values)
+    assert acquired.values == [float(number) for number in range(1, 13)]
+
+
 async def test_a_topic_that_the_plant_file_no_longer_has_is_given_up(plant: Plant, mosquitto: Mosquitto) -> None:
     (old,) = plant.signals_of("broker")
     moved = {old.name: replace(old.signal, topic="press/other")}

@@ -1,8 +1,11 @@
 """Plant messages over MQTT: what is good is used, what is not is counted by its reason, and nothing crashes."""
 
+import copy
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 from edge.contracts.errors import MessageError
 from edge.contracts.plant import Plant
 from edge.contracts.sample_batch import Quality
+from edge.formats import signal_json
 from edge.formats.json_message import parse_time
 from edge.formats.signal_json import SignalTopics
 
@@ -116,3 +120,57 @@ def test_no_message_whatsoever_does_more_than_raise_a_message_error(topics: Sign
     except MessageError:
         return
     assert len(reading.batch) <= 1
+
+
+def looked_at_one_by_one(topics: SignalTopics) -> SignalTopics:
+    """The same, as if nothing could be had at once."""
+    slow = copy.copy(topics)
+    slow._topics = {topic: replace(each, get=None) for topic, each in topics._topics.items()}
+    return slow
+
+
+VALUE = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(-(2**63), 2**64 - 1),
+    st.none(),
+    st.booleans(),
+    st.sampled_from(["12", 1.7e308, -1.7e308]),
+)
+TIME = st.one_of(
+    st.sampled_from([THEN, "2026-11-23T10:00:05.25+01:00", "then", None, True, 0, -1, 2**63]),
+    st.integers(10**9, 2 * 10**18),
+    st.floats(1e9, 2e9),
+)
+BODY = st.one_of(
+    st.fixed_dictionaries({}, optional={"force": VALUE, "time": TIME}),
+    st.integers(1, 12).flatmap(
+        lambda n: st.fixed_dictionaries(
+            {"force": st.lists(VALUE, min_size=n, max_size=n), "time": st.lists(TIME, min_size=n, max_size=n)}
+        )
+    ),
+    st.integers(1, 12).flatmap(
+        lambda n: st.fixed_dictionaries(
+            {
+                "force": st.lists(st.floats(-1e9, 1e9), min_size=n, max_size=n),
+                "time": st.lists(st.integers(10**12, 10**13), min_size=n, max_size=n),
+            }
+        )
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.one_of(BODY, st.lists(BODY, max_size=4)))
+def test_what_is_had_at_once_is_what_is_had_one_by_one(
+    topics: SignalTopics, monkeypatch: pytest.MonkeyPatch, body: object
+) -> None:
+    payload = orjson.dumps(body)
+    quick = topics.read("press", payload, NOW)
+    with monkeypatch.context() as patched:
+        patched.setattr(signal_json, "_alike", lambda _raw: ())
+        patched.setattr(signal_json, "_MANY", 10**9)
+        slow = looked_at_one_by_one(topics).read("press", payload, NOW)
+    assert quick.rejected == slow.rejected
+    for name in ("signal", "time", "quality"):
+        assert getattr(quick.batch, name).tolist() == getattr(slow.batch, name).tolist()
+    assert list(map(repr, quick.batch.value.tolist())) == list(map(repr, slow.batch.value.tolist()))

@@ -1,0 +1,77 @@
+"""`python -m tests.bench [SECTION …] [--json FILE]`: one table of what things cost, against the floor or the peer of each.
+
+Sections: opcua, rate, mqtt, tick, live, start (all of them without a name). Printed as Markdown, written as JSON with the
+machine and the versions. Costs are CPU seconds of the process under test by unit of work, not wall time; ours and the peer are
+measured in turn, and each figure is the median. Where a value was lost there is no figure, and the row says so.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from tests.bench import live_rows, mqtt_rows, opcua_rows, tick_rows
+from tests.bench.processes import BenchError
+from tests.bench.table import Row, as_json, machine, markdown, versions
+
+LIMIT_S: Final = 15 * 60.0
+BEGIN, END = "<!-- measured: python -m tests.bench --page docs/speed.md -->", "<!-- end -->"
+SECTIONS: Final[dict[str, Callable[[], Iterable[Row]]]] = {
+    "tick": tick_rows.rows,
+    "opcua": opcua_rows.rows,
+    "rate": opcua_rows.rate_rows,
+    "mqtt": mqtt_rows.rows,
+    "live": live_rows.rows,
+    "start": live_rows.start_rows,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("sections", nargs="*", default=list(SECTIONS), metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--json", type=Path, default=Path(".bench.json"), help="where the table goes as JSON")
+    parser.add_argument("--page", type=Path, help="a page whose table is to be this one, such as docs/speed.md")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.sections) - SECTIONS.keys():
+        parser.error(f"no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
+    rows: list[Row] = []
+    begun = time.monotonic()
+    for name in arguments.sections:
+        if time.monotonic() - begun > LIMIT_S:
+            rows.append(Row(what=f"section {name}", unit="", why=f"{LIMIT_S / 60:.0f} minutes have passed"))
+            continue
+        print(f"… {name}", file=sys.stderr, flush=True)
+        try:
+            for row in SECTIONS[name]():
+                # one that is there stays when the next cannot be had
+                rows.append(row)  # noqa: PERF402
+        except BenchError as error:
+            rows.append(Row(what=f"section {name}", unit="", why=str(error)))
+    said = f"{markdown(rows)}\n{_where()}\n"
+    print(said)
+    if arguments.page is not None:
+        before, _, rest = arguments.page.read_text(encoding="utf-8").partition(BEGIN)
+        arguments.page.write_text(f"{before}{BEGIN}\n\n{said}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    arguments.json.write_text(as_json(rows, time.monotonic() - begun), encoding="utf-8")
+    return 0
+
+
+def _where() -> str:
+    here = machine()
+    known = ", ".join(f"{name} {number}" for name, number in versions().items())
+    said = (
+        f"{time.strftime('%Y-%m-%d')}, {here['processor']}, {here['cores']} cores, load {here['load']:.1f} at the end; {known}."
+    )
+    if here["load"] > (os.cpu_count() or 1) + 1:
+        said += (
+            "\n\n**Others were at work on this machine**: CPU seconds are higher than on a quiet one, ratios hold, "
+            "and rates, latencies and times to start are not to be had."
+        )
+    return said
+
+
+if __name__ == "__main__":
+    sys.exit(main())
