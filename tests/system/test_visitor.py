@@ -128,21 +128,3 @@ def test_the_tour_begins_by_a_button_and_ends_with_everything_repaired(running: 
     wait_for("it is repaired", lambda: story(running).get("repaired"))
     expect(page.get_by_test_id("tour-start")).to_be_visible(timeout=WITHIN_MS)
     page.close()
-
-
-def test_on_a_stand_rest_begins_the_tour_and_a_touch_ends_it(running: Site, browser: Browser) -> None:
-    page = browser.new_page(viewport={"width": 1920, "height": 1080})
-    page.clock.install()
-    page.goto(f"{running.url}/?kiosk&lang=sv")
-    break_the_pump(page)
-    wait_for("the fault is complete", lambda: story(running).get("severity") == 1.0)
-    # the page must have heard of it: a race that goes on is no rest
-    expect(page.get_by_test_id("race-fail")).not_to_have_class("predicted", timeout=WITHIN_MS)
-    page.clock.run_for(5_000)
-    page.clock.fast_forward(70_000)
-    wait_for("what was broken here is repaired", lambda: story(running).get("repaired"))
-    expect(page.get_by_test_id("tour")).to_be_visible(timeout=WITHIN_MS)
-    page.get_by_test_id(f"tile-{PUMP}").click()
-    expect(page.get_by_test_id("tour")).to_have_count(0, timeout=WITHIN_MS)
-    assert page.evaluate("location.search + location.hash").startswith("?kiosk&lang=sv#/?machine=")
-    page.close()
