@@ -41,7 +41,7 @@ class Operator {
     const rest = location.hash.replace(match[0], "");
     history.replaceState(null, "", `${location.pathname}${location.search}${rest.startsWith("#") ? rest : ""}`);
     // who brings a token is no visitor
-    if (rest.replace(/^#/, "") === "") location.replace("#/operations");
+    if (rest.replace(/^#/, "") === "") location.replace("#/plant");
     const signedIn = this.signIn(decodeURIComponent(match[1])).then(
       () => undefined,
       (problem: unknown) => {
