@@ -8,7 +8,10 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
 from api import problems
+from api.access import COOKIE, CSRF_HEADER
 from api.auditing import Auditing
+from api.metrics import MEDIA_TYPE, exposition
+from api.own_metrics import own_metrics
 from api.reference import reference_page
 from api.routes import (
     alarms,
@@ -58,6 +61,10 @@ def create_app(services: Services, dashboard: Path = DASHBOARD) -> FastAPI:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(exposition(own_metrics(services)), media_type=MEDIA_TYPE)
+
     if (dashboard / "index.html").is_file():
         app.frontend("/", directory=dashboard, fallback="index.html")
     else:
@@ -99,9 +106,17 @@ def _schema(api: FastAPI) -> dict[str, Any]:
         title="kullager",
         version=VERSION,
         summary="Predictive maintenance: assessments, alarms and their reasons",
-        description="Reading is open. Changing needs `Authorization: Bearer TOKEN`. Errors are RFC 9457 problem details.",
+        description="Reading is open. Changing needs a token, or a session. Errors are RFC 9457 problem details.",
         routes=api.routes,
     )
     problems.document(schema)
+    schema["components"]["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "a token, as `POST /api/v1/tokens` makes it"},
+        "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": f"changes need `{CSRF_HEADER}`, too"},
+    }
+    for item in schema["paths"].values():
+        for operation in item.values():
+            if "403" in operation["responses"]:
+                operation["security"] = [{"token": []}, {"session": []}]
     schema["paths"] = {f"/api{path}": item for path, item in schema["paths"].items()}
     return schema
