@@ -343,9 +343,7 @@ class EdgeService:
             refused=dict(self._pipeline.counts),
             plant_problem=self.plant_problem,
             outputs={name: output.problem for name, output in self._outputs.items()},
-            certificates={
-                name: CertificateStatus(until=end) for name, end in ends_in(certificate_folder(self._home)).items()
-            },
+            certificates={name: CertificateStatus(until=end) for name, end in ends_in(certificate_folder(self._home)).items()},
             flood=self._pipeline.alarms.is_flood,
         )
 
