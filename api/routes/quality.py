@@ -67,8 +67,8 @@ class Completeness:
     summary="How complete each signal was, and why nothing could be judged",
     description=(
         f"`present` is the share of instants with a value, `strip` the same in {CELLS} equal parts of the time, null where "
-        f"there was no instant; `withheld` counts instants by reason. At most the {MOST_INSTANTS} newest instants are "
-        "looked at; `from` is then theirs."
+        "there was no instant; `withheld` counts instants by reason. At most the "
+        f"{MOST_INSTANTS} newest instants are looked at; `from` is then theirs."
     ),
 )
 def get_quality(

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from edge.__main__ import main
-from edge.application_certificate import RENEW_BEFORE, VALID_FOR, Application, Identity, fingerprint, kept_identity
+from edge.application_certificate import RENEW_BEFORE, VALID_FOR, Application, Identity, ends_in, fingerprint, kept_identity
 from edge.check import check
 from edge.contracts.errors import ConnectionRefused
 from edge.contracts.plant import OpcuaSource, Plant
@@ -281,3 +281,14 @@ async def test_check_tells_security_and_the_days_that_are_left(serve: Serve, tmp
     assert servers.startswith("the server's certificate is valid for 19 more days")
     assert own.startswith("this edge's certificate is valid for 18")
     assert (servers_good, own_good) == (False, True)
+
+
+def test_the_ends_of_certificates_are_told_by_name_and_what_is_none_is_left_out(tmp_path: Path) -> None:
+    own = made(certificate_folder(tmp_path) / "own.pem").certificate
+    trusting(tmp_path, made(tmp_path / "plc.pem", NOW - timedelta(days=400)).certificate)
+    (certificate_folder(tmp_path) / "trusted" / "broken.der").write_bytes(b"no certificate")
+    found = ends_in(certificate_folder(tmp_path))
+    assert list(found) == ["own", "trusted/server"]
+    assert found["own"] == int(own.not_valid_after_utc.timestamp()) * 1_000_000_000
+    assert found["own"] - found["trusted/server"] == 400 * 86_400 * 1_000_000_000
+    assert ends_in(tmp_path / "nowhere") == {}
