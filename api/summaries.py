@@ -39,15 +39,13 @@ Key = tuple[str, int, int]  # asset, width_s, start
 Summary = list[tuple[Any, ...] | None]
 
 
-def width_for(span_ns: int, period_s: float) -> int | None:
-    """The width [s] to look at for a span of time; None where each assessment can be looked at.
+def width_for(span_ns: int) -> int:
+    """The width [s] of summaries to look at for a span of time.
 
-    >>> [width_for(days * 86_400 * 1_000_000_000, 1.0) for days in (0.1, 1, 31, 200, 999)]
-    [None, 60, 600, 3600, 21600]
+    >>> [width_for(days * 86_400 * 1_000_000_000) for days in (1, 31, 200, 999)]
+    [60, 600, 3600, 21600]
     """
     span_s = span_ns / SECOND_NS
-    if span_s / period_s <= MOST_ASSESSMENTS:
-        return None
     return next((width_s for width_s in WIDTHS_S if span_s / width_s <= MOST_SUMMARIES), WIDTHS_S[-1])
 
 

@@ -11,7 +11,7 @@ from api.downsample import thin_rows
 from api.export import AskedFormat, Format, contents, head_answer, table_answer, wanted
 from api.problems import Problem, answers
 from api.services import Services, Use
-from api.summaries import width_for
+from api.summaries import MOST_ASSESSMENTS, width_for
 from api.tables import assessment_columns
 from edge.contracts.plant import Asset
 from edge.formats.json_message import format_time, parse_time
@@ -99,10 +99,11 @@ def list_assessments(
             raise Problem(422, f"query.from: there are more than {MOST_ROWS} assessments since then; ask for a shorter time")
         parts: Iterable[list[bytes]] = services.store.all_messages(asset_id, oldest, newest, ROWS_AT_ONCE)
     else:
-        width_s = width_for(newest - oldest, asset.period_s)
-        if width_s is None:
+        # a long time may hold little
+        if services.store.assessments_between(asset_id, oldest, newest, MOST_ASSESSMENTS + 1) <= MOST_ASSESSMENTS:
             scores = services.store.scores(asset_id, oldest, newest, ROWS_AT_ONCE)
         else:
+            width_s = width_for(newest - oldest)
             scores = iter([services.store.summarised(asset_id, oldest, newest, width_s)])
         parts = [services.store.messages(thin_rows(scores, points or DEFAULT_POINTS))]
     if form is Format.JSON:
