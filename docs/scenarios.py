@@ -169,7 +169,7 @@ def _lives(told: Sequence[Told]) -> list[str]:
         mine = [each for each in told if each.asset == asset]
         lives = np.concatenate([each.lives for each in mine])
         failing = sum(found.trouble.fails is not None for each in mine for found in each.findings)
-        told_of = len({(each.scenario, each.story, row[4]) for each in mine for row in each.lives.tolist()})
+        told_of = len({(each.scenario, each.story, row[4]) for each in mine for row in each.lives.tolist() if row[4] >= 0})
         everything.append(lives)
         lines.append(f"| {asset} | {told_of} of {failing} | {len(lives)} | {_coverage(lives)} |")
     lines.append(f"| all | | {sum(map(len, everything))} | {_coverage(np.concatenate(everything))} |")
