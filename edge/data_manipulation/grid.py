@@ -57,6 +57,7 @@ class Grid:
         self._value = np.full(size, np.nan)
         self._time = np.full(size, NEVER, np.int64)
         self._bad = np.zeros(size, np.bool_)
+        self._stale_ns = group.stale_ns.ravel()
         self._resample = group.resample.ravel()
         self._aggregates = bool(self._resample.any())
         self._pending: list[SampleBatch] = []
@@ -93,8 +94,7 @@ class Grid:
         try:
             while self._next <= limit:
                 stop = int(np.searchsorted(pending.time, self._next, "right"))
-                silent = self._is_silent(self._next)
-                if stop == position and silent.all():
+                if stop == position and self._is_silent(self._next).all():
                     # nothing to assess until something comes: months of silence cost no more than a moment
                     comes = int(pending.time[position]) if position < len(pending) else limit + 1
                     resume = max(_ceil(comes, period), self._next + period)
@@ -178,9 +178,13 @@ class Grid:
         slot, bad = self._slot[samples.signal], samples.quality == Quality.BAD
         counts = np.ones(len(slot), np.bool_)
         counts[:-1] = (slot[1:] != slot[:-1]) | (samples.time[1:] != samples.time[:-1])
-        for fate, those in ((Fate.USED, counts & ~bad), (Fate.WITHHELD, counts & bad), (Fate.DUPLICATE, ~counts)):
-            if those.any():
-                self._account.settle(fate, samples.signal[those])
+        # as a rule all of them count, and none is bad
+        if np.count_nonzero(counts) == len(slot) and not np.count_nonzero(bad):
+            self._account.settle(Fate.USED, samples.signal)
+        else:
+            for fate, those in ((Fate.USED, counts & ~bad), (Fate.WITHHELD, counts & bad), (Fate.DUPLICATE, ~counts)):
+                if those.any():
+                    self._account.settle(fate, samples.signal[those])
         # of repeated indices numpy keeps the last
         self._value[slot], self._time[slot], self._bad[slot] = samples.value, samples.time, bad
         if self._aggregates:
@@ -206,9 +210,10 @@ class Grid:
 
     def _row(self, time: int) -> GridRow:
         shape = self.group.shape
-        stale = (self._time < time - self.group.stale_ns.ravel()).reshape(shape)
+        stale = (self._time < time - self._stale_ns).reshape(shape)
         bad = self._bad.reshape(shape) & ~stale
-        value = np.where(bad | stale, np.nan, self._value.reshape(shape))
+        value = self._value.reshape(shape).copy()
+        value[bad | stale] = np.nan
         return GridRow(time=time, value=value, bad=bad, stale=stale, silent=self._is_silent(time), skipped=self._skipped)
 
 

@@ -38,8 +38,9 @@ class Window:
 
     def restart(self, assets: NDArray[np.bool_]) -> None:
         """Begin the windows of these assets anew, with nothing in them."""
-        self._ring[assets] = np.nan
-        self.filled[assets] = 0
+        if np.count_nonzero(assets):
+            self._ring[assets] = np.nan
+            self.filled[assets] = 0
 
     @property
     def view(self) -> NDArray[np.float32]:

@@ -36,10 +36,10 @@ class HealthTrend:
 
     def update(self, score: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take the scores (n_assets,) of one instant, NaN where withheld; give health (n_assets,), NaN where unknown."""
-        scored = np.isfinite(score)
-        capped = np.minimum(score[scored].astype(np.float64), SCORE_CAP)
-        before = self._evidence[scored]
-        self._evidence[scored] = np.where(np.isnan(before), capped, before + self._weight * (capped - before))
+        capped = np.minimum(score.astype(np.float64), SCORE_CAP)
+        before = self._evidence
+        after = np.where(np.isnan(before), capped, before + self._weight * (capped - before))
+        np.copyto(self._evidence, after, where=np.isfinite(score))
         health: NDArray[np.float32] = (1 / (1 + (self._evidence / 2) ** 2)).astype(np.float32)
         return health
 
@@ -56,5 +56,5 @@ def zones(health: NDArray[np.float32]) -> list[Zone | None]:
     >>> [str(zone) for zone in zones(np.array([0.95, 0.85, 0.6, 0.1, np.nan], np.float32))]
     ['A', 'B', 'C', 'D', 'None']
     """
-    worse = (health[:, None] < np.array(ZONE_LIMITS)).sum(axis=1).tolist()
-    return [_ZONES[number] if known else None for number, known in zip(worse, np.isfinite(health).tolist(), strict=True)]
+    best, good, poor = ZONE_LIMITS
+    return [_ZONES[(h < best) + (h < good) + (h < poor)] if math.isfinite(h) else None for h in health.tolist()]

@@ -40,7 +40,8 @@ class SignatureDiagnosis:
         self.faults = tuple(dict.fromkeys(fault for fault, _ in rows))
         weights = np.array([weights for _, weights in rows]).reshape(len(rows), len(features))
         self._unit = weights / np.linalg.norm(weights, axis=1, keepdims=True) if len(rows) else weights
-        self._fault = np.array([self.faults.index(fault) for fault, _ in rows], np.int64)
+        # the first signature of each fault: they stand fault by fault
+        self._first = np.array([[fault for fault, _ in rows].index(fault) for fault in self.faults], np.int64)
         self._weight = -math.expm1(-period_s / max(TAU_S, 5 * period_s))
         self._deviation = np.zeros((n_assets, len(names)))
 
@@ -49,15 +50,19 @@ class SignatureDiagnosis:
 
         deviation: (n_assets, n_signals) in tolerances, NaN where unknown; spectral: (n_assets, 4) as `VibrationTrend` has it
         """
-        clipped = np.clip(deviation, -MOST, MOST)
-        self._deviation += self._weight * np.where(np.isnan(clipped), 0.0, clipped - self._deviation)
-        deviations = np.column_stack([self._deviation, spectral])
+        step = np.minimum(np.maximum(deviation, -MOST), MOST) - self._deviation
+        step[np.isnan(step)] = 0.0
+        self._deviation += self._weight * step
+        if not self.faults:
+            return np.zeros((len(deviation), 0))
+        deviations = np.concatenate([self._deviation, spectral], axis=1)
         seen = np.sign(deviations) * np.log1p(np.abs(deviations))
-        size = np.linalg.norm(seen, axis=1, keepdims=True)
-        likeness = (seen / np.where(size > 0, size, 1.0)) @ self._unit.T
-        best = np.full((len(self.faults), len(seen)), -1.0)
-        np.maximum.at(best, self._fault, likeness.T)
-        best = best.T
+        size = np.sqrt((seen * seen).sum(axis=1, keepdims=True))
+        size[size == 0.0] = 1.0
+        likeness = (seen / size) @ self._unit.T
+        best = np.empty((len(self.faults), len(seen)))
+        np.maximum.reduceat(likeness.T, self._first, axis=0, out=best)
+        best = np.maximum(best, -1.0).T
         shares = np.exp(SHARPNESS * best)
         return np.asarray(shares / (shares.sum(axis=1, keepdims=True) + math.exp(SHARPNESS * FLOOR)))
 

@@ -112,17 +112,20 @@ class VibrationZones:
         self._column = np.array([names.index(name) if name else -1 for name in measured], np.int64)
         boundaries = [asset.signals[name].zones if name else None for asset, name in zip(settings, measured, strict=True)]
         self._boundaries = np.array([found or (math.nan,) * 3 for found in boundaries])
+        self._measures = self._column >= 0
+        self._cell = np.arange(len(settings)) * len(names) + np.maximum(self._column, 0)
         self._weight = -math.expm1(-period_s / TAU_S)
         self._velocity = np.full(len(settings), math.nan)
 
     def update(self, value: Floats, running: NDArray[np.bool_]) -> list[Zone | None]:
         """value: (n_assets, n_signals) of this instant; running: (n_assets,). None: not measured now, or standing."""
-        now = np.where(self._column >= 0, value[np.arange(len(value)), np.maximum(self._column, 0)], math.nan)
-        taken = np.isfinite(now) & running
+        now = value.take(self._cell)
+        taken = np.isfinite(now) & running & self._measures
         before = np.where(np.isnan(self._velocity), now, self._velocity)
         self._velocity = np.where(taken, before + self._weight * (now - before), self._velocity)
         number = (self._velocity[:, None] > self._boundaries).sum(axis=1)
-        told = np.isfinite(now) & np.isfinite(self._velocity) & np.isfinite(self._boundaries[:, 0]) & running
+        # whoever measures has boundaries
+        told = taken & np.isfinite(self._velocity)
         return [_ZONES[n] if known else None for n, known in zip(number.tolist(), told.tolist(), strict=True)]
 
     def state(self) -> dict[str, NDArray[np.generic]]:
