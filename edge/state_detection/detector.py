@@ -12,7 +12,7 @@ from edge.contracts.errors import ModelError
 from edge.contracts.model_spec import WAVEFORM_PREFIX, ModelSpec
 from edge.contracts.plant import Asset
 from edge.contracts.sample_batch import TextTable
-from edge.state_detection.onnx_model import OnnxModel
+from edge.state_detection.onnx_model import BATCH_MULTIPLE, OnnxModel
 from edge.state_detection.watch import Watch
 
 # the number of a reason in `Detection.reason`; -1 is none
@@ -21,8 +21,10 @@ SCORED: Final = -1
 KNOWN_LIMIT: Final = 0.5
 # what is larger than this, in whatever unit, was not measured: the largest float, where a controller has nothing to say
 PLAUSIBLE: Final = 1e15
+MOST_FLOAT: Final = float(np.finfo(np.float32).max)
 # outputs that have to be numbers where there is a score, and the least that they may be
 _NUMBERS: Final = {"score": 0.0, "known": -np.inf, "fault_probability": -np.inf, "contribution": -np.inf}
+_NUMBER_OF: Final = {reason: np.int8(number) for number, reason in enumerate(REASONS)}
 
 Floats = NDArray[np.float32]
 
@@ -104,38 +106,46 @@ class Detector:
         self._looked_up = np.zeros((n_assets, len(spec.context)), np.int64)
         # what has to be there now, for a score
         self._needed = np.concatenate([self._columns, self._context])
+        self._codes_of_newest = b"", np.empty((0, 0), np.float32)
         self._streak = np.zeros(n_assets, np.int64)
+        # the model's inputs, padded as it pads them itself, so that a window is copied once
+        self._n_padded = n_assets + -n_assets % BATCH_MULTIPLE
+        self._window = np.empty((self._n_padded, spec.n_samples, len(spec.signals)), np.float32)
 
     def detect(self, seen: Observation) -> Detection:
         spec, columns, needed = self.model.spec, self._columns, self._needed
         held = seen.window[:, seen.window.shape[1] - spec.n_samples :]
-        window = held if self._all_columns else held[:, :, columns]
+        n_assets = len(held)
+        window = self._window[:n_assets]
+        window[:] = held if self._all_columns else held[:, :, columns]
+        self._window[n_assets:] = window[-1:]
         blocks = {wave.name: seen.waveforms[wave.name] for wave in spec.waveforms}
-        coverage = np.isfinite(window).mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
-        reason = np.full(len(window), SCORED, np.int8)
+        coverage, odd = _wholeness(window)
+        reason = np.full(n_assets, SCORED, np.int8)
         # the later overrides the earlier: the most telling reason last
         for applies, why in (
             (coverage < spec.min_coverage, Reason.LOW_COVERAGE),
             (seen.filled < spec.n_samples, Reason.WARMING_UP),
             *((block.missing, Reason.WARMING_UP) for block in blocks.values()),
             (self._changed(held, seen), Reason.CHANGEOVER),
-            (seen.bad[:, needed].any(axis=1), Reason.BAD_QUALITY),
-            (seen.stale[:, needed].any(axis=1), Reason.STALE),
+            (_any_of(seen.bad, needed), Reason.BAD_QUALITY),
+            (_any_of(seen.stale, needed), Reason.STALE),
             *((block.stale, Reason.STALE) for block in blocks.values()),
             (~seen.running, Reason.MACHINE_OFF),
         ):
-            reason[applies] = REASONS.index(why)
-        inputs = {"window": np.ascontiguousarray(window)}
+            if applies is not None and np.count_nonzero(applies):
+                reason[applies] = _NUMBER_OF[why]
+        inputs = {"window": self._window}
         if len(self._context):
-            inputs["context"] = codes = self._codes(seen)
-            reason[(reason == SCORED) & (codes < 0).any(axis=1)] = REASONS.index(Reason.UNKNOWN_RECIPE)
-        inputs |= {f"{WAVEFORM_PREFIX}{name}": block.points for name, block in blocks.items()}
-        odd = np.asarray((np.abs(window) > PLAUSIBLE).any(axis=(1, 2)))
-        outputs = self._run(inputs, reason, {Reason.BAD_QUALITY: odd, Reason.LOW_COVERAGE: np.asarray(coverage < 1.0)})
+            codes = self._codes(seen)
+            inputs["context"] = self._padded(codes)
+            reason[(reason == SCORED) & (codes < 0).any(axis=1)] = _NUMBER_OF[Reason.UNKNOWN_RECIPE]
+        inputs |= {f"{WAVEFORM_PREFIX}{name}": self._padded(block.points) for name, block in blocks.items()}
+        outputs = self._run(inputs, reason, {Reason.BAD_QUALITY: odd, Reason.LOW_COVERAGE: coverage < 1.0})
         score = outputs.pop("score").copy()
         if "known" in outputs:
             unknown = (reason == SCORED) & (outputs["known"] < KNOWN_LIMIT)
-            reason[unknown] = REASONS.index(Reason.UNKNOWN_OPERATING_POINT)
+            reason[unknown] = _NUMBER_OF[Reason.UNKNOWN_OPERATING_POINT]
         score[reason != SCORED] = np.nan
         self._streak = np.where(score >= 1.0, self._streak + 1, 0)
         return Detection(
@@ -146,19 +156,32 @@ class Detector:
             outputs=outputs,
         )
 
-    def _changed(self, held: Floats, seen: Observation) -> NDArray[np.bool_]:
+    def _changed(self, held: Floats, seen: Observation) -> NDArray[np.bool_] | None:
         """(n_assets,) whether the context has changed within the window: it holds two products, and belongs to neither."""
+        if not len(self._context):
+            return None
         before = held[:, :, self._context]
         differs = before != seen.value[:, None, self._context].astype(np.float32)
-        return np.asarray((differs & ~np.isnan(before)).any(axis=(1, 2)))
+        # as a rule nothing differs
+        return np.asarray((differs & ~np.isnan(before)).any(axis=(1, 2))) if np.count_nonzero(differs) else None
+
+    def _padded(self, rows: Floats) -> Floats:
+        return np.concatenate([rows, np.repeat(rows[-1:], self._n_padded - len(rows), axis=0)])
 
     def _codes(self, seen: Observation) -> Floats:
         """(n_assets, n_contexts) the model's own numbers of the newest texts, -1 for those that it was not trained on."""
-        newest = np.nan_to_num(seen.value[:, self._context], nan=-1.0).astype(np.int64)
+        texts = seen.value[:, self._context]
+        as_bytes = texts.tobytes()
+        if as_bytes == self._codes_of_newest[0]:
+            return self._codes_of_newest[1]
+        newest = np.nan_to_num(texts, nan=-1.0).astype(np.int64)
         if (newest >= self._looked_up).any():
             self._learn_texts()
         found = np.take_along_axis(self._lookup, np.maximum(newest, 0)[:, :, None], axis=2)[:, :, 0]
-        return np.where(newest >= 0, found, -1).astype(np.float32)
+        codes = np.where(newest >= 0, found, -1).astype(np.float32)
+        # a machine makes the same for many instants, and a text keeps its number
+        self._codes_of_newest = as_bytes, codes
+        return codes
 
     def _learn_texts(self) -> None:
         self._looked_up[:] = [[len(table.texts) for table in tables] for tables in self._tables]
@@ -182,6 +205,7 @@ class Detector:
         begun = self.watch.clock() if self.watch else 0.0
         try:
             outputs = self.model.score(inputs, self.watch.deadline_s if self.watch else None)
+            outputs = {name: values[: len(reason)] for name, values in outputs.items()}
             self._check_shapes(outputs, len(reason))
         except ModelError as error:
             self.problem = str(error)
@@ -189,13 +213,14 @@ class Detector:
                 self.watch.failed(self.problem)
             return self._nothing(reason)
         for why, rows in excuses.items():
-            reason[(reason == SCORED) & rows & ~np.isfinite(outputs["score"])] = REASONS.index(why)
+            if np.count_nonzero(rows):
+                reason[(reason == SCORED) & rows & ~np.isfinite(outputs["score"])] = _NUMBER_OF[why]
         scored, self.problem = reason == SCORED, None
         for name, least in _NUMBERS.items():
-            if name in outputs:
+            if name in outputs and not _are_numbers(outputs[name], least):
                 good = np.isfinite(outputs[name]) & (outputs[name] >= least)
                 nonsense = scored & ~good.reshape(len(reason), -1).all(axis=1)
-                reason[nonsense] = REASONS.index(Reason.NO_MODEL)
+                reason[nonsense] = _NUMBER_OF[Reason.NO_MODEL]
                 if nonsense.any() and self.problem is None:
                     self.problem = f"{self.model.path}: gave a {name} that is no number ≥ 0"
         if self.watch:
@@ -203,7 +228,7 @@ class Detector:
         return outputs
 
     def _nothing(self, reason: NDArray[np.int8]) -> dict[str, Floats]:
-        reason[:] = REASONS.index(Reason.NO_MODEL)
+        reason[:] = _NUMBER_OF[Reason.NO_MODEL]
         return {"score": np.full(len(reason), np.nan, np.float32)}
 
     def _check_shapes(self, outputs: Mapping[str, Floats], n_assets: int) -> None:
@@ -223,6 +248,29 @@ class Detector:
 
     def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
         self._streak[:] = state["streak"]
+
+
+def _wholeness(window: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """(n_assets,) the share of numbers in each window, and whether one of them was not measured: it is not plausible."""
+    rows = window.reshape(len(window), -1)
+    # NaN goes through both: of a window that passes nothing else has to be looked at
+    whole = (rows.max(axis=1) <= PLAUSIBLE) & (rows.min(axis=1) >= -PLAUSIBLE)
+    coverage, odd = np.ones(len(rows), np.float32), np.zeros(len(rows), np.bool_)
+    if np.count_nonzero(whole) < len(rows):
+        rest = rows[~whole]
+        coverage[~whole] = np.isfinite(rest).mean(axis=1, dtype=np.float64)
+        odd[~whole] = (np.abs(rest) > PLAUSIBLE).any(axis=1)
+    return coverage, odd
+
+
+def _any_of(those: NDArray[np.bool_], columns: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+    """(n_assets,) whether there is one in these columns; None where there is none at all."""
+    return np.asarray(those[:, columns].any(axis=1)) if np.count_nonzero(those) else None
+
+
+def _are_numbers(values: Floats, least: float) -> bool:
+    """Whether all are finite, and none is less. NaN goes through both."""
+    return not values.size or bool(max(least, -MOST_FLOAT) <= values.min() and values.max() <= MOST_FLOAT)
 
 
 def undetected(n_assets: int) -> Detection:
