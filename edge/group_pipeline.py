@@ -84,6 +84,15 @@ class GroupPipeline:
         self.alarms = GroupAlarms(group, site.alarms, site.cases, knowledge)
         self.reached = self._silent_until = NEVER
         self._running_signal, self._running_above = _running(group)
+        self._running_cell = np.arange(n_assets) * n_signals + np.maximum(self._running_signal, 0)
+        self._always_runs = self._running_signal < 0
+        # of each asset the signals that are numbers, which as a rule are the same for all
+        self._measured = [
+            [name for name, present in zip(group.names, presences, strict=True) if present] for presences in group.is_number
+        ]
+        self._measured_columns = np.flatnonzero(group.is_number.any(axis=0))
+        self._measured_names = [group.names[column] for column in self._measured_columns]
+        self._measure_alike = bool((group.is_number == group.is_number[0]).all())
         self._spectrum_told = np.full(n_assets, NEVER, np.int64)
 
     def serve(self, model: OnnxModel | None, shadow: OnnxModel | None) -> None:
@@ -130,7 +139,7 @@ class GroupPipeline:
     def _assess(self, row: GridRow, results: Results) -> None:
         running = self.running(row.value)
         # what the window held before a silence or a standstill says nothing of what comes after it
-        self.window.restart(row.silent | np.full(len(running), row.skipped > 0))
+        self.window.restart(row.silent if not row.skipped else np.ones(len(running), np.bool_))
         self.window.append(row.value)
         self.window.restart(~running)
         if row.time <= self._silent_until:
@@ -181,18 +190,16 @@ class GroupPipeline:
 
     def running(self, value: NDArray[np.float64]) -> NDArray[np.bool_]:
         """(n_assets,) whether each asset runs; where that cannot be told it is taken to run, and its signal is stale."""
-        watched = self._running_signal >= 0
-        level = value[np.arange(len(value)), np.maximum(self._running_signal, 0)]
-        return ~watched | np.isnan(level) | (level > self._running_above)
+        level = value.take(self._running_cell)
+        return self._always_runs | np.isnan(level) | (level > self._running_above)
 
     def _assessments(self, row: GridRow, detection: Detection, found: Diagnoses) -> dict[int, Assessment]:
         """By asset what is said of it at this instant; nothing of those that have been silent for long."""
-        names, present = self.group.names, self.group.is_number
-        values = row.value.astype(np.float32)
-        numbers = _rows(values)
-        # as a rule every signal has a number
+        names = self._measured_names
+        numbers = _rows(values := row.value[:, self._measured_columns].astype(np.float32))
+        # as a rule every signal of every asset has a number
         there = np.isfinite(values)
-        whole = np.asarray((there & present).all(axis=1)).tolist()
+        whole: list[bool] = np.asarray(there.all(axis=1) & self._measure_alike).tolist()
         spec = self.detector.model.spec if self.detector else None
         model = ModelIdentity(name=spec.name, version=spec.version) if spec else None
         # contributions may go on with the waveforms
@@ -210,11 +217,8 @@ class GroupPipeline:
             scored = reasons[asset] == SCORED
             measured: dict[str, float | None] = dict(zip(names, numbers[asset], strict=True))
             if not whole[asset]:
-                measured = {
-                    name: (number if finite else None)
-                    for (name, number), finite, wanted in zip(measured.items(), there[asset], present[asset], strict=True)
-                    if wanted
-                }
+                finite = dict(zip(names, there[asset].tolist(), strict=True))
+                measured = {name: (measured[name] if finite[name] else None) for name in self._measured[asset]}
             told[asset] = Assessment(
                 asset=self.group.assets[asset],
                 time=row.time,
@@ -239,10 +243,9 @@ class GroupPipeline:
 
     def _spectra(self, row: GridRow, alarmed: set[str]) -> list[WaveformSpectrum]:
         told = []
-        for asset, name in enumerate(self.group.assets):
-            due = row.time - self._spectrum_told[asset] >= SPECTRUM_NS
-            if not due and name not in alarmed:
-                continue
+        due = row.time - self._spectrum_told >= SPECTRUM_NS
+        due |= [name in alarmed for name in self.group.assets] if alarmed else False
+        for asset in np.flatnonzero(due).tolist():
             for (waveform, _), hold in self.waveforms.items():
                 if hold.is_there(asset) and not hold.stale(row.time)[asset]:
                     shaft_hz = self.diagnosis.shaft_hz(row, asset)

@@ -101,12 +101,14 @@ class ProductionTrend:
                 )
                 self._machines[row].lots.stepwise = not self._machines[row].is_flow
         n = len(assets)
+        self._all = np.arange(n)
         # of the machines in their order (n_machines,): row, columns of energy and product (n_machines, 2), of recipe and state
         machines = self._machines.values()
         self._rows = np.array([machine.row for machine in machines], np.int64)
-        self._counters = _columns(machines, "energy", "product")
-        self._texts = _columns(machines, "recipe", "state")
+        self._counters = _Cells(self._rows, _columns(machines, "energy", "product"), len(names))
+        self._texts = _Cells(self._rows, _columns(machines, "recipe", "state"), len(names))
         # of a flow what one second of it makes, NaN where whole pieces are counted
+        self._counts_pieces = np.array([not machine.is_flow for machine in machines], np.bool_)
         self._flow = np.array([1.0 / FLOW_S[machine.flow_time] if machine.is_flow else np.nan for machine in machines])
         self._operation_s = np.zeros((n, len(Operation)))
         self._withheld_s = np.zeros((n, len(Reason)))
@@ -119,7 +121,7 @@ class ProductionTrend:
         self._last_operation = np.full(n, _OPERATIONS.index(Operation.UNKNOWN))
         self._last_recipe: list[str | None] = [None] * n
         # what the machines said last in texts, and what that means
-        self._said: tuple[NDArray[np.float64], NDArray[np.bool_]] | None = None
+        self._said: tuple[bytes, bytes] | None = None
         self._meant = self._last_operation, self._last_recipe
 
     def advance(
@@ -136,23 +138,27 @@ class ProductionTrend:
         minute = -(-time // PERIOD_NS) * PERIOD_NS
         # what was begun before a silence, or where instants do not fall on whole minutes
         told = self._tell(np.flatnonzero((self._minute != 0) & (self._minute != minute)))
-        rows = np.flatnonzero(~silent)
-        self._minute[rows] = minute
+        if not np.count_nonzero(silent):
+            rows = self._all
+            self._minute[:] = minute
+            self._last_operation, self._last_recipe = operation, recipes
+        else:
+            rows = np.flatnonzero(~silent)
+            self._minute[rows] = minute
+            self._last_operation = np.where(silent, self._last_operation, operation)
+            self._last_recipe = [last if s else new for last, new, s in zip(self._last_recipe, recipes, silent, strict=True)]
         self._operation_s[rows, operation[rows]] += self._period_s
         withheld = rows[reason[rows] >= 0]
-        self._withheld_s[withheld, reason[withheld]] += self._period_s
-        self._last_operation = np.where(silent, self._last_operation, operation)
-        self._last_recipe = (
-            recipes
-            if len(rows) == len(silent)
-            else [last if s else recipe for last, recipe, s in zip(self._last_recipe, recipes, silent, strict=True)]
-        )
+        if len(withheld):
+            self._withheld_s[withheld, reason[withheld]] += self._period_s
         if len(self._rows):
             self._count(time, value, recipes, anomalous)
         return told + (self._tell(np.flatnonzero(self._minute == minute)) if time == minute else [])
 
     def _tell(self, rows: NDArray[np.int64]) -> list[Performance]:
         """Of these assets the minutes that are over."""
+        if not len(rows):
+            return []
         told = [self._performance(int(self._minute[row]), row) for row in rows.tolist()]
         self._operation_s[rows], self._withheld_s[rows], self._counted[rows], self._minute[rows] = 0.0, 0.0, np.nan, 0
         return told
@@ -178,8 +184,8 @@ class ProductionTrend:
 
     def _operations(self, value: NDArray[np.float64], running: NDArray[np.bool_]) -> tuple[NDArray[np.int64], list[str | None]]:
         """Of all assets what they do, as indices of `_OPERATIONS`, and their recipes; anew only when they say something new."""
-        said = _cells(value, self._rows, self._texts)
-        if self._said is not None and _same(said, self._said[0]) and np.array_equal(running, self._said[1]):
+        said = self._texts.of(value).tobytes(), running.tobytes()
+        if said == self._said:
             return self._meant
         operations: list[Operation] = []
         recipes: list[str | None] = []
@@ -193,7 +199,7 @@ class ProductionTrend:
             else:
                 operations.append(Operation.UNKNOWN)
             recipes.append(machine.text("recipe", value) if machine else None)
-        self._said = said, running.copy()
+        self._said = said
         self._meant = np.array([_OPERATIONS.index(operation) for operation in operations], np.int64), recipes
         return self._meant
 
@@ -202,15 +208,16 @@ class ProductionTrend:
     ) -> None:
         """What the machines took and made since the instant before."""
         rows = self._rows
-        now = _cells(value, rows, self._counters)
+        now = self._counters.of(value)
         passed_s = (time - self._before_time[rows]) / 1e9
         steps = now - self._before[rows]
-        steps[:, 1] = np.where(np.isnan(self._flow), steps[:, 1], now[:, 1] * passed_s * self._flow)
+        steps[:, 1] = np.where(self._counts_pieces, steps[:, 1], now[:, 1] * passed_s * self._flow)
         steps[(passed_s <= 0) | (passed_s > LONGEST_STEP_S)] = np.nan
-        steps[~(steps >= 0)] = np.nan
+        known = steps >= 0
+        steps[~known] = np.nan
         self._before[rows], self._before_time[rows] = now, time
         counted = self._counted[rows]
-        self._counted[rows] = np.where(np.isnan(steps), counted, np.where(np.isnan(counted), 0.0, counted) + steps)
+        self._counted[rows] = np.where(known, np.where(np.isnan(counted), 0.0, counted) + steps, counted)
         for machine, (energy, amount) in zip(self._machines.values(), steps.tolist(), strict=True):
             lot = machine.lots.step(time, recipes[machine.row], energy, amount, healthy=not anomalous[machine.row])
             if lot is not None:
@@ -265,13 +272,19 @@ def _columns(machines: Iterable[_Machine], *roles: str) -> NDArray[np.int64]:
     return np.array(found, np.int64).reshape(-1, len(roles))
 
 
-def _cells(value: NDArray[np.float64], rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(n_rows, k) of `value` the cells in these columns, NaN where the column is -1."""
-    return np.where(columns >= 0, value[rows[:, None], columns], np.nan)
+class _Cells:
+    """Some cells of values (n_assets, n_signals): of each of these rows those in these columns, (n_rows, k), -1 for none."""
 
+    def __init__(self, rows: NDArray[np.int64], columns: NDArray[np.int64], n_signals: int) -> None:
+        self._places, self._none = rows[:, None] * n_signals + np.maximum(columns, 0), columns < 0
+        self._has_none = bool(self._none.any())
 
-def _same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    return bool(((one == other) | (np.isnan(one) & np.isnan(other))).all())
+    def of(self, value: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Their values, NaN where the column is -1."""
+        found: NDArray[np.float64] = value.take(self._places)
+        if self._has_none:
+            found[self._none] = np.nan
+        return found
 
 
 def _named(said: str, production: Production) -> Operation:
