@@ -27,7 +27,7 @@ from models.settings import Settings
 from models.training import train
 from simulator.accelerometers import VibrationRecorder
 from simulator.demo.first_models import HEALTHY_HOURS
-from simulator.generate import START, Labels, Story, generate
+from simulator.generate import SHIFT_H, START, Labels, Story, generate
 from simulator.scenario import Happening, Injection, Repair, Scenario, happenings
 
 S_PER_H: Final = 3600.0
@@ -82,6 +82,7 @@ def play(
     seed: int,
     story_seed: int,
     before_h: float | None = None,
+    shift_h: float = SHIFT_H,
 ) -> Play:
     """`hours` of a scenario, after the hours that a model is trained on (None: as for the demo).
 
@@ -96,7 +97,7 @@ def play(
     begins = START + round(before_h * NS_PER_H)
     listener = VibrationRecorder(plant, seed, BLOCK_EVERY_S, begins - LISTENED_NS) if plant.assets[asset].waveforms else None
     ((recording, labels),) = generate(
-        plant, [asset], hours=before_h + hours, seed=seed, story=Story(extra=tuple(story)), listener=listener
+        plant, [asset], hours=before_h + hours, seed=seed, story=Story(extra=tuple(story)), listener=listener, shift_h=shift_h
     )
     return Play(
         name=name,

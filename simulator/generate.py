@@ -64,9 +64,11 @@ def generate(
     seed: int,
     story: Story | None = None,
     listener: VibrationRecorder | None = None,
+    shift_h: float = SHIFT_H,
 ) -> Iterator[tuple[Recording, Labels]]:
     """`hours` of readings of each asset, one row per period, with their labels. `listener` takes their vibration, too.
 
+    shift_h: the time that it takes goes with the length of a shift, and what a machine remembers ends with it
     Raises `CommandRefused` where the plant has no such machine or the machine no such fault.
     """
     site = SimulatedSite(plant, seed)
@@ -86,7 +88,7 @@ def generate(
             site.inject(happening.asset, action.fault, action.severity, action.over_s)
         told[happening.asset].append(happening)
     for group in _groups(plant, places, hours):
-        yield from _together(plant, group, told, listener, hours=hours, seed=seed)
+        yield from _together(plant, group, told, listener, hours=hours, seed=seed, shift_h=shift_h)
 
 
 def _groups(plant: Plant, places: dict[str, tuple[Fleet, int]], hours: float) -> Iterator[list[str]]:
@@ -109,11 +111,12 @@ def _together(
     *,
     hours: float,
     seed: int,
+    shift_h: float,
 ) -> Iterator[tuple[Recording, Labels]]:
     settings = plant.assets[assets[0]]
     period_s = settings.period_s
     n_rows = max(1, round(hours * 3600.0 / period_s))
-    shift_rows = min(n_rows, round(SHIFT_H * 3600.0 / period_s))
+    shift_rows = min(n_rows, round(shift_h * 3600.0 / period_s))
     n_shifts = -(-n_rows // shift_rows)
     # machine time is one period at the first row, as it is for a machine that runs live
     lanes = [

@@ -1,7 +1,6 @@
 """Real parts for all tests: free ports, a mosquitto that can be stopped and started, and the demo plant on both."""
 
 import contextlib
-import gc
 import itertools
 import os
 import pickle
@@ -12,8 +11,10 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from asyncua import ua
 from asyncua.server.internal_server import InternalServer
 from hypothesis import HealthCheck, settings
 
@@ -58,28 +59,51 @@ def free_port() -> Callable[[], int]:
     return find
 
 
-_standard_nodes: bytes | None = None
+class StandardNodes(dict[ua.NodeId, Any]):
+    """The nodes of one server: those of the standard are copies of `made`, each when it is first asked for.
+
+    Of six thousand a test looks at some dozens; an address space of its own is half a million objects to make and throw away.
+    """
+
+    def __init__(self, made: dict[ua.NodeId, Any]) -> None:
+        super().__init__(dict.fromkeys(made))
+        self._made = made
+
+    def __getitem__(self, node: ua.NodeId) -> Any:
+        data = super().__getitem__(node)
+        if data is None:
+            data = self[node] = pickle.loads(pickle.dumps(self._made[node]))  # noqa: S301  # of our own making
+        return data
+
+    def get(self, node: ua.NodeId, default: Any = None) -> Any:
+        try:
+            return self[node]
+        except KeyError:
+            return default
+
+    def values(self) -> Any:
+        return [self[node] for node in self]
+
+    def items(self) -> Any:
+        return [(node, self[node]) for node in self]
+
+
+_standard_nodes: dict[ua.NodeId, Any] = {}
 
 
 @pytest.fixture(scope="session", autouse=True)
 def servers_start_quickly() -> None:
-    """OPC UA servers of this process get the standard's six thousand nodes as a copy of those that the first one has made.
+    """OPC UA servers of this process have the standard's six thousand nodes from those that the first one has made.
 
     Making them takes asyncua three seconds of each start, of which the tests have more than a hundred.
     """
     original = InternalServer.load_standard_address_space
 
     async def load(server: InternalServer, shelf_file: Path | None = None) -> None:
-        global _standard_nodes  # of this process
-        if _standard_nodes is None:
+        if not _standard_nodes:
             await original(server, shelf_file)
-            _standard_nodes = pickle.dumps(server.aspace._nodes)
-            return
-        collects = gc.isenabled()
-        gc.disable()
-        server.aspace._nodes = pickle.loads(_standard_nodes)  # noqa: S301  # of our own making
-        if collects:
-            gc.enable()
+            _standard_nodes.update(server.aspace._nodes)
+        server.aspace._nodes = StandardNodes(_standard_nodes)
 
     InternalServer.load_standard_address_space = load
 

@@ -10,6 +10,8 @@ from docs.played import Play, Said, play, replay, trained
 from edge.contracts.alarm import AlarmState
 from edge.contracts.plant import Plant
 from edge.contracts.plant_file import load_plant
+from edge.pipeline import OnnxModel
+from simulator.generate import SHIFT_H
 from simulator.scenario import load_scenario
 
 FOLDER = Path(__file__).parents[1] / "cases" / "scenarios"
@@ -23,17 +25,26 @@ def plant() -> Plant:
     return load_plant(FOLDER / "plant.toml", {})
 
 
+@pytest.fixture(scope="module")
+def models() -> dict[str, OnnxModel]:
+    """By asset: the healthy hours before each of its stories are the same."""
+    return {}
+
+
 @pytest.fixture(scope="module", params=CASES)
 def told(
-    request: pytest.FixtureRequest, plant: Plant, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, plant: Plant, models: dict[str, OnnxModel], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[dict[str, Any], Play, Said]:
     """What should be said of a case, the case itself, and what was."""
     folder = FOLDER / request.param
     expected = tomllib.loads((folder / "expected.toml").read_text(encoding="utf-8"))
     scenario = load_scenario(str(folder / "scenario.toml"))
-    played = play(plant, expected["asset"], request.param, scenario, expected["hours"], 1, 1, TRAINED_H)
-    path = tmp_path_factory.mktemp("model") / "model.onnx"
-    return expected, played, replay(plant, trained(plant, played, path), [played])[request.param]
+    played = play(
+        plant, expected["asset"], request.param, scenario, expected["hours"], 1, 1, TRAINED_H, expected.get("shift_h", SHIFT_H)
+    )
+    if played.asset not in models:
+        models[played.asset] = trained(plant, played, tmp_path_factory.mktemp("model") / "model.onnx")
+    return expected, played, replay(plant, models[played.asset], [played])[request.param]
 
 
 def minute(played: Play, time: int) -> float:

@@ -13,7 +13,7 @@ import pytest
 from edge.contracts.plant_file import load_plant
 from edge.formats.recording import Recording, read_csv, write_csv
 from models.dataset import read_recording
-from simulator.generate import SHIFT_H, START, Labels, Story, generate
+from simulator.generate import START, Labels, Story, generate
 from simulator.parquet import write_parquet
 from simulator.scenario import Happening, Injection, Repair, ScenarioError, load_scenario
 from simulator.simulated_site import SimulatedSite
@@ -24,8 +24,8 @@ DEMO = ROOT / "edge/plants/demo.toml"
 PLANT = load_plant(ROOT / "tests/cases/pump/plant.toml")
 
 
-def record(hours: float, seed: int = 1, extra: tuple[Happening, ...] = ()) -> tuple[Recording, Labels]:
-    return next(generate(PLANT, ["pump-101"], hours=hours, seed=seed, story=Story(extra=extra)))
+def record(hours: float, seed: int = 1, extra: tuple[Happening, ...] = (), **settings: float) -> tuple[Recording, Labels]:
+    return next(generate(PLANT, ["pump-101"], hours=hours, seed=seed, story=Story(extra=extra), **settings))
 
 
 def bearing_wear(at_s: float, over_s: float) -> Happening:
@@ -111,20 +111,29 @@ def test_a_recorded_fault_is_labelled_and_read_back_the_same(tmp_path: Path) -> 
 
 
 def test_faults_and_repairs_are_where_they_would_be_in_every_shift() -> None:
+    shift = 3600  # rows and seconds
+    part = shift // 8
     # begins at the end of the first shift, is complete early in the second, and is repaired in the third
     story = (
-        bearing_wear((SHIFT_H - 1.0) * 3600.0, 2.0 * 3600.0),
-        Happening(at_s=2.5 * SHIFT_H * 3600.0, asset="pump-101", action=Repair()),
+        bearing_wear(shift - part, 2 * part),
+        Happening(at_s=2.5 * shift, asset="pump-101", action=Repair()),
     )
-    made, labels = record(3.0 * SHIFT_H, extra=story)
-    hour, wear = 3600, labels.severity
-    shift = round(SHIFT_H) * hour
-    assert wear[: shift - hour].max() == 0.0
-    assert np.abs(np.diff(wear[shift - hour : 2 * shift + shift // 2 - 1])).max() < 0.01, "it goes on over the change of shift"
-    assert wear[shift + hour] == 1.0
+    made, labels = record(3.0, extra=story, shift_h=1.0)
+    wear = labels.severity
+    assert len(wear) == 3 * shift
+    assert wear[: shift - part].max() == 0.0
+    assert np.abs(np.diff(wear[shift - part : 2 * shift + shift // 2 - 1])).max() < 0.01, "it goes on over the change of shift"
+    assert wear[shift + part] == 1.0
     assert wear[2 * shift + shift // 2 :].max() == 0.0
-    assert made.values["vibration"][2 * shift : 2 * shift + hour].mean() > 7.1
-    assert made.values["vibration"][-hour:].mean() < 3.0
+    assert made.values["vibration"][2 * shift : 2 * shift + part].mean() > 7.1
+    assert made.values["vibration"][-part:].mean() < 3.0
+
+
+def test_a_recording_is_made_of_shifts_of_its_length() -> None:
+    """What a shift begins with is drawn anew, so the first is the same and the second another one."""
+    whole, halves = record(0.1), record(0.1, shift_h=0.05)
+    assert whole[0].values["vibration"][:180].tolist() == halves[0].values["vibration"][:180].tolist()
+    assert whole[0].values["vibration"][180:].tolist() != halves[0].values["vibration"][180:].tolist()
 
 
 def test_a_parquet_file_of_a_fleet_has_labels_and_is_read_by_training(tmp_path: Path) -> None:

@@ -12,6 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from edge.contracts.plant_file import load_plant
+from models.export import write
+from models.settings import Settings
+from models.training import train
+from simulator.demo.launcher import default_plant
+from simulator.generate import generate
 from tests.system.conftest import ROOT, wait_for
 
 
@@ -65,9 +71,16 @@ class Demo:
 
 @pytest.fixture
 def demo(tmp_path: Path, free_port: Callable[[], int], pump_model: Path) -> Iterator[Demo]:
+    """With models that were trained on a few hours for all machines but one, whose model the demo trains itself."""
     home, programs = tmp_path / "home", tmp_path / "programs"
     (home / "models").mkdir(parents=True)
     shutil.copy(pump_model, home / "models" / "pump.onnx")
+    plant = load_plant(default_plant())
+    for asset in ("spindle-201", "compressor-301", "robot-401"):
+        model = plant.assets[asset].model
+        assert model
+        ((recording, _),) = generate(plant, [asset], hours=8.0, seed=1, shift_h=1.0)
+        write(home / "models" / f"{model}.onnx", train(recording, plant, Settings(false_alarms=0.0)).content)
     programs.mkdir()
     for needed in ("setpriv",):
         (programs / needed).symlink_to(shutil.which(needed) or needed)
@@ -81,6 +94,8 @@ def demo(tmp_path: Path, free_port: Callable[[], int], pump_model: Path) -> Iter
 def test_the_demo_runs_heals_and_ends_without_a_trace(demo: Demo) -> None:
     wait_for("the demo is up", lambda: "kullager is running" in demo.said(), 120)
     assert "amqtt" in demo.said()
+    assert "Training models, once, on three days or more of the healthy furnace-501 …" in demo.said()
+    assert (demo.home / "models" / "furnace.onnx").exists()
     assert f"http://localhost:{demo.page}/#token=" in demo.said()
     assert "<html" in httpx.get(f"http://127.0.0.1:{demo.page}/").text.lower()
     wait_for("a score", demo.newest, 180)
