@@ -7,8 +7,9 @@ from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
-from api import problems
+from api import asyncapi, problems
 from api.access import COOKIE, CSRF_HEADER
+from api.answers import json_answer
 from api.auditing import Auditing
 from api.metrics import MEDIA_TYPE, exposition
 from api.own_metrics import own_metrics
@@ -90,6 +91,13 @@ def create_api(services: Services | None = None) -> FastAPI:
     @api.get("/v1/openapi.json", include_in_schema=False)
     async def openapi() -> dict[str, Any]:
         return schema
+
+    if services is not None:
+        messages = asyncapi.document_of(services.plant, VERSION)
+
+        @api.get("/v1/asyncapi.json", include_in_schema=False)
+        async def mqtt_side() -> Response:
+            return json_answer(messages)
 
     page = reference_page(schema)
 
