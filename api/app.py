@@ -7,7 +7,7 @@ from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
-from api import asyncapi, problems
+from api import asyncapi, problems, shapes
 from api.access import COOKIE, CSRF_HEADER
 from api.answers import json_answer
 from api.auditing import Auditing
@@ -118,6 +118,7 @@ def _schema(api: FastAPI) -> dict[str, Any]:
         routes=api.routes,
     )
     problems.document(schema)
+    shapes.describe(schema)
     schema["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "a token, as `POST /api/v1/tokens` makes it"},
         "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": f"changes need `{CSRF_HEADER}`, too"},

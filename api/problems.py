@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 JSON: Final = "application/json"
+_NOT_PARSED: Final = "There was an error parsing the body"  # FastAPI's, which answers 400
 
 
 class FieldProblem(BaseModel):
@@ -86,6 +87,9 @@ def install(app: FastAPI) -> None:
         detail = error.detail
         if detail == HTTPStatus(error.status_code).phrase:
             detail = _SAID_BETTER.get(error.status_code, detail).format(method=request.method, path=request.url.path)
+        if detail == _NOT_PARSED:
+            # what is no text at all is as wrong as what is no JSON
+            return _response(request, 422, "body: should be JSON in UTF-8")
         role = error.role if isinstance(error, Problem) else None
         return _response(request, error.status_code, detail, error.headers, role=role)
 
