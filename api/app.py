@@ -11,6 +11,7 @@ from api import asyncapi, problems, shapes
 from api.access import COOKIE, CSRF_HEADER
 from api.answers import json_answer
 from api.auditing import Auditing
+from api.limiting import Limiting
 from api.metrics import MEDIA_TYPE, exposition
 from api.own_metrics import own_metrics
 from api.reference import reference_page
@@ -54,6 +55,7 @@ NOT_BUILT: Final = """<!doctype html><html lang="en"><title>kullager</title>
 def create_app(services: Services, dashboard: Path = DASHBOARD) -> FastAPI:
     """The whole application. The api is an app of its own below /api, so that no unknown path of it meets the dashboard."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.add_middleware(Limiting, limits=services.limits, refused=services.refused)
     app.add_middleware(SecurityHeaders)
     problems.install(app)
     app.mount("/api", create_api(services))

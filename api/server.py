@@ -23,6 +23,7 @@ from api.database import open_engine
 from api.guesses import Guesses
 from api.ingest import Ingest
 from api.labels import Labels
+from api.rates import Limits
 from api.roles import Identity
 from api.services import Services
 from api.sessions import Sessions
@@ -41,7 +42,7 @@ STOP_WITHIN_S: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment says: KULLAGER_HOME, KULLAGER_DATABASE_URL, KULLAGER_API_ID, KULLAGER_API_URL, and the secrets."""
+    """What the environment says: KULLAGER_HOME, KULLAGER_DATABASE_URL, KULLAGER_API_…, and the secrets."""
 
     database_url: str
     client_id: str
@@ -49,6 +50,7 @@ class Settings:
     home: Path
     url: str | None
     given: Mapping[str, Identity]
+    limits: Limits
 
     @classmethod
     def load(cls, plant: Plant, environ: Mapping[str, str] = os.environ) -> Self:
@@ -59,6 +61,7 @@ class Settings:
             home=home(environ),
             url=environ.get("KULLAGER_API_URL"),
             given=given_tokens(environ),
+            limits=Limits.load(environ),
         )
 
 
@@ -129,6 +132,7 @@ async def serve(plant: Plant, settings: Settings, listener: socket.socket, stop:
             access=access,
             audit=AuditLog(store),
             labels=Labels(store),
+            limits=settings.limits,
             uploads=Uploads(settings.home / "uploads", settings.url or own_url(listener)),
         )
         config = uvicorn.Config(

@@ -6,6 +6,7 @@ anything for it, and resuming after a reconnection is the same thing as being sl
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -55,6 +56,8 @@ class EventStream:
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self.clients = 0
+        # how many of them are at each address
+        self.addresses: Counter[str] = Counter()
         self.resyncs = 0
         self._store = store
         self._newest = store.newest_event_id
@@ -83,7 +86,7 @@ class EventStream:
         self._closed = True
         self._wake()
 
-    async def frames(self, last_event_id: int | None, wanted: Wanted = ALL) -> AsyncIterator[bytes]:
+    async def frames(self, last_event_id: int | None, wanted: Wanted = ALL, address: str = "") -> AsyncIterator[bytes]:
         """What a client gets that has seen everything up to `last_event_id`, or that begins now (None).
 
         One that wants little is told from time to time how far it is, so that it can resume from there.
@@ -92,6 +95,7 @@ class EventStream:
         loop = asyncio.get_running_loop()
         spoken = loop.time()
         self.clients += 1
+        self.addresses[address] += 1
         try:
             # the headers and a first line leave at once, so that a browser knows that it is connected
             yield format_sse_event(comment="connected", retry=2000)
@@ -133,6 +137,9 @@ class EventStream:
                     told, spoken = at, loop.time()
         finally:
             self.clients -= 1
+            self.addresses[address] -= 1
+            if not self.addresses[address]:
+                del self.addresses[address]
 
     def _wake(self) -> None:
         self._news.set()

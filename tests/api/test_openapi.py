@@ -60,7 +60,7 @@ async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     (home / "api").mkdir(parents=True)
     remember(home / "api/api.sqlite")
     plant = ROOT / "tests/cases/pump/plant.toml"
-    process = ApiProcess(plant, port, home, KULLAGER_SOURCE_BROKER_URL="mqtt://127.0.0.1:9")
+    process = ApiProcess(plant, port, home, KULLAGER_SOURCE_BROKER_URL="mqtt://127.0.0.1:9", KULLAGER_API_CHANGES="0")
     await process.start()
     yield process.url
     await process.close()
