@@ -17,6 +17,7 @@ from api.rates import Limits
 from api.roles import Identity, Role
 from api.store import Store
 from api.stream import EventStream
+from api.upkeep import Upkeep
 from api.uploads import Uploads
 from edge.contracts.plant import Plant
 
@@ -32,6 +33,7 @@ class Services:
     audit: AuditLog
     labels: Labels
     uploads: Uploads
+    upkeep: Upkeep
     limits: Limits = field(default_factory=Limits)
     # requests that were too many, by what they were
     refused: Counter[str] = field(default_factory=Counter)
