@@ -7,9 +7,11 @@ from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
-from api import problems
+from api import asyncapi, problems, shapes
 from api.access import COOKIE, CSRF_HEADER
+from api.answers import json_answer
 from api.auditing import Auditing
+from api.limiting import Limiting
 from api.metrics import MEDIA_TYPE, exposition
 from api.own_metrics import own_metrics
 from api.reference import reference_page
@@ -53,6 +55,9 @@ NOT_BUILT: Final = """<!doctype html><html lang="en"><title>kullager</title>
 def create_app(services: Services, dashboard: Path = DASHBOARD) -> FastAPI:
     """The whole application. The api is an app of its own below /api, so that no unknown path of it meets the dashboard."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    # without them, as tests make it, it shows its pages alone
+    if services is not None:
+        app.add_middleware(Limiting, limits=services.limits, refused=services.refused)
     app.add_middleware(SecurityHeaders)
     problems.install(app)
     app.mount("/api", create_api(services))
@@ -91,6 +96,13 @@ def create_api(services: Services | None = None) -> FastAPI:
     async def openapi() -> dict[str, Any]:
         return schema
 
+    if services is not None:
+        messages = asyncapi.document_of(services.plant, VERSION)
+
+        @api.get("/v1/asyncapi.json", include_in_schema=False)
+        async def mqtt_side() -> Response:
+            return json_answer(messages)
+
     page = reference_page(schema)
 
     @api.get("/v1/docs", include_in_schema=False)
@@ -110,6 +122,7 @@ def _schema(api: FastAPI) -> dict[str, Any]:
         routes=api.routes,
     )
     problems.document(schema)
+    shapes.describe(schema)
     schema["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "a token, as `POST /api/v1/tokens` makes it"},
         "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": f"changes need `{CSRF_HEADER}`, too"},

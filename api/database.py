@@ -49,6 +49,14 @@ summaries = sql.Table(
     sql.Column("last_withheld_time", sql.BigInteger),
     sqlite_with_rowid=False,
 )
+# how far something has come that is done in steps, beside everything else
+progress = sql.Table(
+    "progress",
+    metadata,
+    sql.Column("task", _key, primary_key=True),
+    sql.Column("done", sql.BigInteger, nullable=False),
+    sql.Column("last", sql.BigInteger, nullable=False),
+)
 alarms = sql.Table(
     "alarms",
     metadata,

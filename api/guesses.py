@@ -26,19 +26,19 @@ class Guesses:
 
     def note(self, address: str, now: float) -> None:
         """A wrong guess."""
-        network = _network(address)
-        forgotten = max(now, self._forgotten.pop(network, now)) + self._one_more_every_s
-        self._forgotten[network] = forgotten
+        known = network(address)
+        forgotten = max(now, self._forgotten.pop(known, now)) + self._one_more_every_s
+        self._forgotten[known] = forgotten
         while len(self._forgotten) > MOST_ADDRESSES:
             del self._forgotten[next(iter(self._forgotten))]
 
     def wait_s(self, address: str, now: float) -> int:
         """How long the address has to wait [s] before a token of it is looked at; 0 for not at all."""
         full = (self._at_once - 1) * self._one_more_every_s
-        return max(0, math.ceil(self._forgotten.get(_network(address), now) - now - full))
+        return max(0, math.ceil(self._forgotten.get(network(address), now) - now - full))
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """The address; of IPv6 its /64, which one machine has for itself."""
     try:
         parsed = ip_address(address)

@@ -36,7 +36,14 @@ def own_metrics(services: Services) -> list[MetricFamily]:
             "Whether the edge says that it is there",
             [({"edge": edge}, status.online) for edge, status in statuses],
         ),
+        MetricFamily(
+            "kullager_api_requests_refused_total",
+            "counter",
+            "Requests that were too many",
+            [({"what": what}, count) for what, count in sorted(services.refused.items())],
+        ),
         _one("kullager_api_stream_clients", "gauge", "Streams that are open", stream.clients),
+        _one("kullager_api_results_forgotten_total", "counter", "Results too old to be kept", services.upkeep.forgotten),
         _one("kullager_api_stream_resyncs_total", "counter", "Streams that had to load anew", stream.resyncs),
     ]
 

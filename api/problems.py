@@ -14,8 +14,10 @@ from starlette.exceptions import HTTPException
 
 logger = logging.getLogger(__name__)
 
+TOO_OFTEN: Final = "more than 12000 questions in a minute; try again in 1 s"
 MEDIA_TYPE: Final = "application/problem+json"
 JSON: Final = "application/json"
+_NOT_PARSED: Final = "There was an error parsing the body"  # FastAPI's, which answers 400
 
 
 class FieldProblem(BaseModel):
@@ -71,6 +73,8 @@ def document(schema: dict[str, Any]) -> None:
         components.pop(unused, None)
     for item in schema["paths"].values():
         for operation in item.values():
+            if "400" not in operation["responses"]:
+                operation["responses"].setdefault("429", answers(_429=TOO_OFTEN)[429])
             if "400" in operation["responses"]:
                 # it says itself what a wrong request is answered with
                 operation["responses"].pop("422", None)
@@ -86,8 +90,11 @@ def install(app: FastAPI) -> None:
         detail = error.detail
         if detail == HTTPStatus(error.status_code).phrase:
             detail = _SAID_BETTER.get(error.status_code, detail).format(method=request.method, path=request.url.path)
+        if detail == _NOT_PARSED:
+            # what is no text at all is as wrong as what is no JSON
+            return problem_answer(request, 422, "body: should be JSON in UTF-8")
         role = error.role if isinstance(error, Problem) else None
-        return _response(request, error.status_code, detail, error.headers, role=role)
+        return problem_answer(request, error.status_code, detail, error.headers, role=role)
 
     @app.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> Response:
@@ -96,16 +103,16 @@ def install(app: FastAPI) -> None:
             for fault in error.errors()
         ]
         detail = "; ".join(f"{entry['field']}: {entry['detail']}" for entry in fields)
-        return _response(request, 422, detail, errors=fields)
+        return problem_answer(request, 422, detail, errors=fields)
 
     @app.exception_handler(SQLAlchemyError)
     async def _database(request: Request, error: SQLAlchemyError) -> Response:
         logger.error("%s %s: the database failed: %s", request.method, request.url.path, error)
-        return _response(request, 503, "the database does not answer; try again later")
+        return problem_answer(request, 503, "the database does not answer; try again later")
 
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, _error: Exception) -> Response:
-        return _response(request, 500, "an error in kullager itself; its log has the details")
+        return problem_answer(request, 500, "an error in kullager itself; its log has the details")
 
 
 _SAID_BETTER: Final = {
@@ -114,7 +121,7 @@ _SAID_BETTER: Final = {
 }
 
 
-def _response(
+def problem_answer(
     request: Request,
     status: int,
     detail: str,
@@ -122,6 +129,7 @@ def _response(
     errors: list[dict[str, str]] | None = None,
     role: str | None = None,
 ) -> Response:
+    """An error answer of its own, for what is no route."""
     body = _body(status, detail, request.url.path)
     if role is not None:
         body["role"] = role

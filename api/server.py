@@ -23,12 +23,15 @@ from api.database import open_engine
 from api.guesses import Guesses
 from api.ingest import Ingest
 from api.labels import Labels
+from api.rates import Limits
+from api.retention import Keep
 from api.roles import Identity
 from api.services import Services
 from api.sessions import Sessions
 from api.store import Store
 from api.stream import EventStream
 from api.tokens import open_tokens
+from api.upkeep import Upkeep
 from api.uploads import Uploads
 from edge.contracts.errors import KullagerError
 from edge.contracts.plant import Plant
@@ -41,7 +44,7 @@ STOP_WITHIN_S: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment says: KULLAGER_HOME, KULLAGER_DATABASE_URL, KULLAGER_API_ID, KULLAGER_API_URL, and the secrets."""
+    """What the environment says: KULLAGER_HOME, KULLAGER_DATABASE_URL, KULLAGER_API_…, and the secrets."""
 
     database_url: str
     client_id: str
@@ -49,6 +52,8 @@ class Settings:
     home: Path
     url: str | None
     given: Mapping[str, Identity]
+    limits: Limits
+    keep: Keep
 
     @classmethod
     def load(cls, plant: Plant, environ: Mapping[str, str] = os.environ) -> Self:
@@ -59,6 +64,8 @@ class Settings:
             home=home(environ),
             url=environ.get("KULLAGER_API_URL"),
             given=given_tokens(environ),
+            limits=Limits.load(environ),
+            keep=Keep.load(environ),
         )
 
 
@@ -120,6 +127,7 @@ async def serve(plant: Plant, settings: Settings, listener: socket.socket, stop:
         ingest = Ingest(
             plant=plant, password=settings.broker_password, store=store, stream=stream, client_id=settings.client_id
         )
+        upkeep = Upkeep(store, settings.keep)
         services = Services(
             plant=plant,
             store=store,
@@ -129,6 +137,8 @@ async def serve(plant: Plant, settings: Settings, listener: socket.socket, stop:
             access=access,
             audit=AuditLog(store),
             labels=Labels(store),
+            limits=settings.limits,
+            upkeep=upkeep,
             uploads=Uploads(settings.home / "uploads", settings.url or own_url(listener)),
         )
         config = uvicorn.Config(
@@ -141,6 +151,7 @@ async def serve(plant: Plant, settings: Settings, listener: socket.socket, stop:
         )
         logger.info("serving http://%s:%d", *listener.getsockname()[:2])
         async with asyncio.TaskGroup() as tasks:
+            tidying = tasks.create_task(upkeep.run(), name="upkeep")
             taking_in = tasks.create_task(ingest.run(), name="ingest")
             server = Server(config)
             serving = tasks.create_task(server.serve(sockets=[listener]), name="server")
@@ -150,5 +161,6 @@ async def serve(plant: Plant, settings: Settings, listener: socket.socket, stop:
             server.should_exit = True
             await serving
             taking_in.cancel()
+            tidying.cancel()
     finally:
         store.close()

@@ -1,7 +1,8 @@
 """What the routes work with."""
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -12,9 +13,11 @@ from api.commands import Commands
 from api.ingest import Ingest
 from api.labels import Labels
 from api.problems import Problem
+from api.rates import Limits
 from api.roles import Identity, Role
 from api.store import Store
 from api.stream import EventStream
+from api.upkeep import Upkeep
 from api.uploads import Uploads
 from edge.contracts.plant import Plant
 
@@ -30,6 +33,10 @@ class Services:
     audit: AuditLog
     labels: Labels
     uploads: Uploads
+    upkeep: Upkeep
+    limits: Limits = field(default_factory=Limits)
+    # requests that were too many, by what they were
+    refused: Counter[str] = field(default_factory=Counter)
 
     def edge_of_asset(self, asset: str) -> str:
         """The edge that told last of an asset; before any did, that of the plant file."""

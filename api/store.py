@@ -18,9 +18,32 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.arrivals import Cleared, Result, StatusReport
 from api.cursor import JournalCursor, Span
-from api.database import StoreError, alarms, cases, journals, losses, make_safe, metadata, results, statuses, summaries
+from api.database import (
+    StoreError,
+    alarms,
+    cases,
+    journals,
+    losses,
+    make_safe,
+    metadata,
+    progress,
+    results,
+    statuses,
+    summaries,
+)
+from api.retention import Keep, Trimming, trim_some
 from api.subjects import AlarmRow, CaseRow, Place, changes, history, newest_rows, one_row, unchanged_since, write_subjects
-from api.summaries import Scored, all_scores, summarise, summarise_all, summarised_scores
+from api.summaries import (
+    Backlog,
+    Scored,
+    all_scores,
+    backlog,
+    begin_backlog,
+    end_step,
+    next_scored,
+    summarise,
+    summarised_scores,
+)
 from edge.contracts.status import EdgeStatus
 from edge.formats.json_message import decode
 
@@ -83,18 +106,25 @@ class Store:
         self._writing = threading.Lock()
         self._newest: dict[str, _Newest] = {}
         try:
-            summarised = sql.inspect(engine).has_table(summaries.name)
-            metadata.create_all(engine)
-            if not summarised:
-                with engine.begin() as connection:
-                    summarise_all(connection)
+            self._prepare(engine)
             with engine.connect() as connection:
                 self.newest_event_id = self._newest_event_id(connection)
+                self.backlog = backlog(connection)
                 self._journal_ids: dict[Journal, int] = {
                     (row.edge, row.journal): row.journal_id for row in connection.execute(sql.select(journals))
                 }
         except SQLAlchemyError as error:
             raise StoreError(f"the database {make_safe(str(engine.url))} cannot be used: {error}") from None
+
+    def _prepare(self, engine: Engine) -> None:
+        """Make the tables. What was stored before there were summaries is summarised later, beside everything else."""
+        before = sql.inspect(engine)
+        if before.has_table(results.name) and not before.has_table(summaries.name):
+            progress.create(engine, checkfirst=True)
+            with engine.begin() as connection:
+                if backlog(connection) is None:
+                    begin_backlog(connection, self._newest_event_id(connection))
+        metadata.create_all(engine)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -247,6 +277,33 @@ class Store:
                         same = {key: row[key] for key in ("journal_id", "reason", "noticed")}
                         connection.execute(losses.insert().values(first=first, last=last, **same))
 
+    # -- upkeep, in steps short enough that results need not wait for them
+
+    def summarise_step(self, events: int) -> bool:
+        """Summarise some of what came before there were summaries; whether more is left."""
+        left = self.backlog
+        if left is None:
+            return False
+        with self._engine.connect() as connection:
+            scored = next_scored(connection, left, events)
+        done = min(left.done + events, left.last)
+        with self.begin() as connection:
+            summarise(connection, scored)
+            end_step(connection, done)
+        self.backlog = Backlog(done, left.last) if done < left.last else None
+        return self.backlog is not None
+
+    @property
+    def summarised_share(self) -> float:
+        """How much is, of what came before there were summaries."""
+        left = self.backlog
+        return 1.0 if left is None else left.done / left.last
+
+    def trim_step(self, keep: Keep, oldest: int, after: int) -> Trimming:
+        """Forget some of the oldest results, beginning after event `after`; see `api.retention`."""
+        with self.begin() as connection:
+            return trim_some(connection, keep, oldest, after, self.newest_event_id)
+
     # -- reading
 
     def cursors(self) -> dict[Journal, JournalCursor]:
@@ -335,7 +392,8 @@ class Store:
                 some = event_ids[start : start + MAX_PARAMETERS]
                 query = sql.select(results.c.event_id, results.c.message).where(results.c.event_id.in_(some))
                 found.update((row.event_id, row.message) for row in connection.execute(query))
-        return [found[event_id] for event_id in event_ids]
+        # one that has been forgotten in between is not there
+        return [found[event_id] for event_id in event_ids if event_id in found]
 
     def alarms(
         self,

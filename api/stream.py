@@ -6,6 +6,7 @@ anything for it, and resuming after a reconnection is the same thing as being sl
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -55,6 +56,8 @@ class EventStream:
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self.clients = 0
+        # how many of them are at each address
+        self.addresses: Counter[str] = Counter()
         self.resyncs = 0
         self._store = store
         self._newest = store.newest_event_id
@@ -64,9 +67,12 @@ class EventStream:
         self._size = 0
         self._kept_bytes, self._furthest_behind, self._heartbeat_s = kept_bytes, furthest_behind, heartbeat_s
         self._news = asyncio.Event()
+        # one for all clients: a timer of each would cost as much as the event that it waits for
+        self._beat: asyncio.TimerHandle | None = None
         self._closed = False
 
     def publish(self, events: Iterable[Event]) -> None:
+        before = self._newest
         for event in events:
             frame = self._frames[event.event_id] = _frame(event)
             self._about[event.event_id] = event.kind, event.asset
@@ -76,14 +82,15 @@ class EventStream:
             oldest = next(iter(self._frames))
             self._size -= len(self._frames.pop(oldest))
             del self._about[oldest]
-        self._wake()
+        if self._newest != before:
+            self._wake()
 
     def close(self) -> None:
         """Let every client's stream end, so that a stop of the server does not wait for them."""
         self._closed = True
         self._wake()
 
-    async def frames(self, last_event_id: int | None, wanted: Wanted = ALL) -> AsyncIterator[bytes]:
+    async def frames(self, last_event_id: int | None, wanted: Wanted = ALL, address: str = "") -> AsyncIterator[bytes]:
         """What a client gets that has seen everything up to `last_event_id`, or that begins now (None).
 
         One that wants little is told from time to time how far it is, so that it can resume from there.
@@ -92,6 +99,9 @@ class EventStream:
         loop = asyncio.get_running_loop()
         spoken = loop.time()
         self.clients += 1
+        self.addresses[address] += 1
+        if self._beat is None:
+            self._beat = loop.call_later(self._heartbeat_s, self._wake)
         try:
             # the headers and a first line leave at once, so that a browser knows that it is connected
             yield format_sse_event(comment="connected", retry=2000)
@@ -101,10 +111,8 @@ class EventStream:
                     yield f"id: {at}\n\n".encode()
                     told, spoken = at, loop.time()
                 if at == self._newest:
-                    try:
-                        async with asyncio.timeout(self._heartbeat_s):
-                            await news.wait()
-                    except TimeoutError:
+                    await news.wait()
+                    if at == self._newest and not self._closed:
                         yield KEEPALIVE_COMMENT
                 elif at + 1 in self._frames:
                     last = min(self._newest, at + AT_ONCE)
@@ -133,10 +141,20 @@ class EventStream:
                     told, spoken = at, loop.time()
         finally:
             self.clients -= 1
+            self.addresses[address] -= 1
+            if not self.addresses[address]:
+                del self.addresses[address]
+            if not self.clients and self._beat is not None:
+                self._beat.cancel()
+                self._beat = None
 
     def _wake(self) -> None:
+        """Let every client look: for what is new, or after a while without anything for a sign of life."""
         self._news.set()
         self._news = asyncio.Event()
+        if self._beat is not None:
+            self._beat.cancel()
+            self._beat = asyncio.get_running_loop().call_later(self._heartbeat_s, self._wake) if self.clients else None
 
 
 def _frame(event: Event) -> bytes:

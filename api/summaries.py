@@ -4,16 +4,13 @@ Of every minute and every hour the lowest and the highest score are known, and t
 They come out the same whatever the order in which assessments arrive.
 """
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 
-from api.database import results, summaries
-
-logger = logging.getLogger(__name__)
+from api.database import progress, results, summaries
 
 WIDTHS_S: Final = (60, 600, 3600, 21_600)
 SECOND_NS: Final = 1_000_000_000
@@ -22,6 +19,7 @@ MOST_ASSESSMENTS: Final = 12_000
 MOST_SUMMARIES: Final = 6_000
 ROWS_AT_ONCE: Final = 20_000
 AT_ONCE: Final = 200
+TASK: Final = "summaries"
 
 
 class Scored(NamedTuple):
@@ -31,6 +29,13 @@ class Scored(NamedTuple):
     asset: str
     time: int
     score: float | None
+
+
+class Backlog(NamedTuple):
+    """Events up to `done` are summarised, those after it up to `last` are not."""
+
+    done: int
+    last: int
 
 
 Key = tuple[str, int, int]  # asset, width_s, start
@@ -75,13 +80,28 @@ def summarise(connection: Connection, assessed: Iterable[Scored]) -> None:
         connection.execute(summaries.insert(), [_row(key, fresh[key]) for key in some])
 
 
-def summarise_all(connection: Connection) -> None:
-    """Make the summaries of a database that has none yet."""
-    assets = connection.scalars(sql.select(results.c.asset).where(results.c.kind == "assessment").distinct()).all()
-    for asset in assets:
-        logger.info("summarising the history of '%s', once: this takes minutes for a month of seconds", asset)
-        for part in all_scores(connection, asset, -(2**63), 2**63 - 1, ROWS_AT_ONCE):
-            summarise(connection, (Scored(row[0], asset, row[1], row[2]) for row in part))
+def begin_backlog(connection: Connection, last: int) -> None:
+    """Note that the events up to `last` came before there were summaries; to be called before their table is made."""
+    connection.execute(progress.insert().values(task=TASK, done=0, last=last))
+
+
+def backlog(connection: Connection) -> Backlog | None:
+    """What is not summarised yet; None where everything is."""
+    row = connection.execute(sql.select(progress).where(progress.c.task == TASK)).one_or_none()
+    return Backlog(row.done, row.last) if row is not None and row.done < row.last else None
+
+
+def next_scored(connection: Connection, left: Backlog, events: int) -> list[Scored]:
+    """The assessments among the next `events` events of the backlog."""
+    columns = results.c
+    query = sql.select(columns.event_id, columns.asset, columns.time, columns.score).where(
+        columns.event_id > left.done, columns.event_id <= min(left.done + events, left.last), columns.kind == "assessment"
+    )
+    return [Scored(*row) for row in connection.execute(query)]
+
+
+def end_step(connection: Connection, done: int) -> None:
+    connection.execute(progress.update().where(progress.c.task == TASK).values(done=done))
 
 
 def all_scores(connection: Connection, asset: str, first: int, last: int, rows: int) -> Iterator[Sequence[Any]]:

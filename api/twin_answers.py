@@ -4,7 +4,7 @@ Lists are `{"paging_metadata": …, "result": […]}`, and errors are the specif
 speak this API read nothing else. A wrong request is 400 here, as there.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 import orjson
@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from pydantic import AfterValidator
 
 from api.answers import JSON
-from api.problems import Problem
+from api.problems import TOO_OFTEN, Problem
 from api.services import Services, Use
 from api.twin.condition import Condition
 from api.twin.environment import Twin
@@ -54,9 +54,9 @@ class TwinRoute(APIRoute):
                     f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}"
                     for fault in error.errors()
                 ]
-                return give(_result(400, "; ".join(faults)), 400)
+                return give(result(400, "; ".join(faults)), 400)
             except Problem as problem:
-                return give(_result(problem.status_code, str(problem.detail)), problem.status_code)
+                return give(result(problem.status_code, str(problem.detail)), problem.status_code)
 
         return answer
 
@@ -72,8 +72,8 @@ def _twin(request: Request, services: Use) -> Twin:
 UseTwin = Annotated[Twin, Depends(_twin)]
 
 
-def give(body: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(body), status, media_type=JSON)
+def give(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), status, headers, media_type=JSON)
 
 
 def paged(items: Sequence[Any], cursor: str | None = None) -> dict[str, Any]:
@@ -122,14 +122,16 @@ def documented(example: Any, **errors: str) -> dict[int | str, dict[str, Any]]:
     """The answers of a route for its documentation: `documented(shell, _404="there is no shell …")`."""
     return {
         200: {"content": {JSON: {"example": example}}},
+        429: {"content": {JSON: {"example": result(429, TOO_OFTEN)}}},
         **{
-            (status := int(key.removeprefix("_"))): {"content": {JSON: {"example": _result(status, text)}}}
+            (status := int(key.removeprefix("_"))): {"content": {JSON: {"example": result(status, text)}}}
             for key, text in errors.items()
         },
     }
 
 
-def _result(status: int, text: str) -> dict[str, Any]:
+def result(status: int, text: str) -> dict[str, Any]:
+    """The specification's Result: an error in words."""
     return {"messages": [{"code": str(status), "messageType": "Error", "text": text}]}
 
 

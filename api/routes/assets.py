@@ -23,6 +23,12 @@ ROWS_AT_ONCE: Final = 20_000
 DEFAULT_POINTS: Final = 1000
 # a month of a second each, and more
 MOST_ROWS: Final = 3_000_000
+# while the history is being summarised: what is read and thinned in about a second
+MOST_UNSUMMARISED: Final = 200_000
+BEING_SUMMARISED: Final = (
+    "the history that an older version has left is being summarised, {} of it so far; "
+    "ask for a shorter time, or again in a while"
+)
 TOO_MANY_FILES: Final = "2 files are being written for others, which is the most at a time; try again soon"
 CSV_EXAMPLE: Final = "time,state,reason,score,…\r\n2026-11-23T10:00:05Z,anomalous,,1.42,…\r\n"
 ASSET_ID = Annotated[str, Path(description="the asset's name in the plant file", examples=["pump-101"])]
@@ -70,7 +76,7 @@ def get_asset(services: Use, asset_id: ASSET_ID) -> Response:
             "description": "Whole messages, ordered by their time; as a table a row for each",
             "content": contents({"items": [ASSESSMENT], "next": None}, CSV_EXAMPLE),
         },
-        **answers(_404=NO_ASSET, _422="query.from: should be a time before query.to", _503=TOO_MANY_FILES),
+        **answers(_404=NO_ASSET, _422="query.from: should be a time before query.to", _503=BEING_SUMMARISED.format("42%")),
     },
     summary="The history of a machine, thinned so that peaks and withheld stretches survive",
     description="CSV and Parquet have every assessment where `points` is left out, 3,000,000 at most.",
@@ -100,8 +106,11 @@ def list_assessments(
         parts: Iterable[list[bytes]] = services.store.all_messages(asset_id, oldest, newest, ROWS_AT_ONCE)
     else:
         # a long time may hold little
-        if services.store.assessments_between(asset_id, oldest, newest, MOST_ASSESSMENTS + 1) <= MOST_ASSESSMENTS:
+        if services.store.assessments_between(asset_id, oldest, newest, _most_read(services) + 1) <= _most_read(services):
             scores = services.store.scores(asset_id, oldest, newest, ROWS_AT_ONCE)
+        elif services.store.backlog is not None:
+            done = f"{services.store.summarised_share:.0%}"
+            raise Problem(503, BEING_SUMMARISED.format(done), {"Retry-After": "30"})
         else:
             width_s = width_for(newest - oldest)
             scores = iter([services.store.summarised(asset_id, oldest, newest, width_s)])
@@ -110,6 +119,11 @@ def list_assessments(
         return raw_list(message for part in parts for message in part)
     rows = (map(orjson.loads, part) for part in parts)
     return table_answer(form, f"assessments-{asset_id}", assessment_columns(asset), rows)
+
+
+def _most_read(services: Services) -> int:
+    """So many assessments are read one by one; more of them while the summaries are not all there."""
+    return MOST_ASSESSMENTS if services.store.backlog is None else MOST_UNSUMMARISED
 
 
 @router.head("/{asset_id}/assessments", include_in_schema=False)

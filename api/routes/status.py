@@ -12,7 +12,7 @@ router = APIRouter(tags=["status"])
 
 EXAMPLE: Final = {
     "broker": {"url": "mqtt://127.0.0.1:1883", "connected": True, "since": "2026-11-23T09:00:00Z", "problem": None},
-    "database": {"problem": None},
+    "database": {"problem": None, "summarised": 1.0, "forgotten": 0},
     "edges": [STATUS],
     "journals": [
         {
@@ -58,7 +58,11 @@ def get_status(services: Use) -> Response:
                 "since": format_time(broker.since),
                 "problem": broker.problem,
             },
-            "database": {"problem": ingest.store_problem},
+            "database": {
+                "problem": ingest.store_problem,
+                "summarised": services.store.summarised_share,
+                "forgotten": services.upkeep.forgotten,
+            },
             "edges": [ready(message) for _, message in services.store.statuses()],
             "journals": [
                 {

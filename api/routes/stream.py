@@ -2,9 +2,10 @@
 
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
+from api.guesses import network
 from api.problems import Problem, answers
 from api.routes.assets import NO_ASSET, known_asset
 from api.services import Use
@@ -14,6 +15,7 @@ router = APIRouter(tags=["stream"])
 
 MOST_CLIENTS: Final = 1000
 TOO_MANY: Final = f"{MOST_CLIENTS} streams are open, which is the most that are served; try again later"
+TOO_MANY_THERE: Final = "{} streams are open from your address, which is the most that one has; close some"
 Kind = Literal["assessment", "alarm", "case", "performance", "audit", "status"]
 EXAMPLE: Final = (
     ': connected\nretry: 2000\n\nevent: assessment\ndata: {"schema":1,"edge":"edge-1","journal":"0198f0c2-…","seq":120,'
@@ -43,6 +45,7 @@ EXAMPLE: Final = (
 )
 async def stream(
     services: Use,
+    request: Request,
     last_event_id: Annotated[str | None, Header(examples=["4711"])] = None,
     after: Annotated[int | None, Query(ge=0, description="as Last-Event-ID, for clients that cannot send it")] = None,
     asset: Annotated[
@@ -53,10 +56,14 @@ async def stream(
 ) -> StreamingResponse:
     if services.stream.clients >= MOST_CLIENTS:
         raise Problem(503, TOO_MANY)
+    address, most = network(request.client.host if request.client is not None else ""), services.limits.streams
+    if most and services.stream.addresses[address] >= most:
+        services.refused["streams"] += 1
+        raise Problem(429, TOO_MANY_THERE.format(most), {"Retry-After": "10"})
     for each in asset or ():
         known_asset(services, each)
     wanted = Wanted(assets=frozenset(asset or ()), kinds=frozenset(event or ()))
     # an id that is not ours cannot be resumed from, and `after` a resync it need not be
     seen = after if last_event_id is None else int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else -1
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(services.stream.frames(seen, wanted), headers=headers, media_type="text/event-stream")
+    return StreamingResponse(services.stream.frames(seen, wanted, address), headers=headers, media_type="text/event-stream")

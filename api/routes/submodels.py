@@ -91,7 +91,7 @@ def list_submodels(
 
 @router.get(
     "/{content:content}",
-    responses=documented(paged([views.value(_NAMEPLATE)]), _400=WRONG_LIMIT),
+    responses=documented(paged([views.value(_NAMEPLATE)]), _400=WRONG_LIMIT, _404=NO_SUBMODEL),
     summary="All submodels, by their metadata, values, references or paths",
 )
 def list_submodel_views(

@@ -174,6 +174,11 @@ def get_description() -> Response:
     return give({"profiles": PROFILES})
 
 
+@router.get("/{elsewhere:path}", include_in_schema=False)
+def nothing_there(elsewhere: str) -> Response:
+    raise Problem(404, f"there is nothing at '{elsewhere}'; GET /api/v1/openapi.json lists every route")
+
+
 def _chosen(twin: UseTwin, asset_ids: list[str] | None, id_short: str | None) -> list[aas.AssetAdministrationShell]:
     wanted = [from_json("assetIds", text) for text in asset_ids or ()]
     shells = [twin.shell(identifier) for identifier in twin.shell_ids]

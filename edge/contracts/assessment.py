@@ -68,7 +68,7 @@ class ModelIdentity:
 class Assessment:
     """One asset at one instant. `score` ≥ 0, 1.0 is the alarm limit; None when withheld, with the `reason`.
 
-    `time` is ns since 1970 UTC; on the wire it is RFC 3339. `contribution` sums to 1.
+    `time` is ns since 1970 UTC. `contribution` sums to 1.
     `edge`, `journal` and `seq` are its identity, given by the journal when it is published.
 
     zone:           that of health, or of the measured vibration where that is worse

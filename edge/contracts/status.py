@@ -100,8 +100,9 @@ class CertificateStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeStatus:
-    """`refused` counts, by reason (late, duplicate), samples that no instant could use.
+    """All that an edge tells of itself; its last will says that it is not online.
 
+    refused:       samples that no instant could use, counted by reason (late, duplicate)
     plant_problem: the plant file has been changed, and why it is not in use as it is now
     outputs:       by name of the ways back into the plant, why they do not serve; None where they do
     certificates:  by name, as they lie in the edge's folder

@@ -11,7 +11,18 @@ from sqlalchemy.engine import Connection
 
 from api.database import metadata, open_engine, results, summaries
 from api.downsample import thin_rows
-from api.summaries import SECOND_NS, WIDTHS_S, Scored, all_scores, summarise, summarise_all, summarised_scores
+from api.summaries import (
+    SECOND_NS,
+    WIDTHS_S,
+    Scored,
+    all_scores,
+    backlog,
+    begin_backlog,
+    end_step,
+    next_scored,
+    summarise,
+    summarised_scores,
+)
 
 START = 1_764_000_000 * SECOND_NS
 ASSET = "pump-101"
@@ -70,10 +81,16 @@ def test_the_order_of_arrival_does_not_matter(connection: Connection) -> None:
     for begin in range(0, len(assessed), 70):
         summarise(connection, assessed[begin : begin + 70])
     assert everything(connection) == once
-    # and so a database that had none yet gets the same
+    # and so a database that had none yet gets the same, step by step
     connection.execute(summaries.delete())
     store(connection, assessed)
-    summarise_all(connection)
+    begin_backlog(connection, 3000)
+    shares = []
+    while (left := backlog(connection)) is not None:
+        shares.append(left.done)
+        summarise(connection, next_scored(connection, left, 700))
+        end_step(connection, min(left.done + 700, left.last))
+    assert shares == [0, 700, 1400, 2100, 2800]
     assert everything(connection) == once
 
 

@@ -46,6 +46,7 @@ class Running:
             self._arguments,
             cwd=ROOT,
             env=self._environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if not os.environ.get("BENCH_ERR") else None,
             text=True,
@@ -64,6 +65,12 @@ class Running:
         if not found:
             raise BenchError(f"{' '.join(self._arguments[:6])} … has ended ({self._process.wait()})")
         return found
+
+    def go(self) -> None:
+        """Tell it to begin, where it waits for a line."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
 
     def end(self) -> str:
         """End it in order; the last line that it prints."""

@@ -1,12 +1,32 @@
 """The simulated pump: a fault is noticed, explained, alarmed, acknowledged, repaired; and garbage harms nobody."""
 
+from collections.abc import Iterator
+
+import paho.mqtt.client as mqtt
 import paho.mqtt.publish as publish
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 from playwright.sync_api import Browser, expect
 
+from edge.contracts.plant_file import load_plant
+from tests.api.described_messages import Described
 from tests.system.conftest import Site, wait_for
 
 PUMP = "pump-101"
+
+
+@pytest.fixture
+def heard(pump_site: Site) -> Iterator[list[tuple[str, bytes]]]:
+    """Every message of kullager's own on the broker, by topic, as it comes."""
+    messages: list[tuple[str, bytes]] = []
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
+    client.on_connect = lambda *_: client.subscribe("kullager/v1/#", qos=1)
+    client.on_message = lambda _client, _data, message: messages.append((message.topic, message.payload))
+    client.connect("127.0.0.1", pump_site.mosquitto.port)
+    client.loop_start()
+    yield messages
+    client.disconnect()
+    client.loop_stop()
 
 
 @pytest.fixture
@@ -19,7 +39,7 @@ def running(pump_site: Site) -> Site:
     return pump_site
 
 
-def test_a_fault_from_its_beginning_to_its_repair(running: Site) -> None:
+def test_a_fault_from_its_beginning_to_its_repair(heard: list[tuple[str, bytes]], running: Site) -> None:
     assert running.latest(PUMP)["state"] == "normal"
     running.post("/simulator/faults", {"asset": PUMP, "fault": "bearing-wear", "severity": 1.0, "over_s": 60}, token=None)
 
@@ -54,6 +74,11 @@ def test_a_fault_from_its_beginning_to_its_repair(running: Site) -> None:
         "returned-unacknowledged",
         "normal",
     ]
+    described = Described(load_plant(running.plant, running.environment).topics)
+    assert [fault for topic, payload in heard for fault in described.faults(topic, payload)] == []
+    always = {"assessment", "alarm", "case", "performance", "status", "catalogue", "truth", "edge-reply", "simulator-reply"}
+    commands = {"alarm-acknowledge", "alarm-shelve", "alarm-unshelve", "simulator-inject", "simulator-repair"}
+    assert described.heard.keys() >= always | commands
 
 
 def test_the_page_says_what_is_wrong_and_what_to_do(running: Site, browser: Browser) -> None:
