@@ -21,6 +21,8 @@ from edge.knowledge import ClassKnowledge
 from edge.prognostic_assessment.degradation import GUESSED_FAILURE_SCORE, GUESSED_SPREAD, DegradationTrend
 from edge.prognostic_assessment.remaining_life import remaining_lives
 from edge.state_detection.detector import SCORED, Detection
+from edge.state_detection.onnx_model import OnnxModel
+from edge.state_detection.response import response
 
 S_PER_MIN = 60.0
 # bins of a spectrum that is published
@@ -85,7 +87,17 @@ class GroupDiagnosis:
         rated = [asset.nameplate.rated_speed if asset.nameplate else None for asset in group.settings]
         self._rated = np.array([speed or math.nan for speed in rated])
         self._anomalous = np.zeros(n_assets, np.bool_)
-        self._spec: ModelSpec | None = None
+
+    def serve(self, model: OnnxModel | None, deadline_s: float | None) -> None:
+        """From the next instant on deviations are those of this model."""
+        shows = response(model, deadline_s) if model is not None else None
+        if model is None or shows is None:
+            self.signature.shown_by(None)
+            return
+        columns = [self.group.column(signal.name) for signal in model.spec.signals]
+        placed = np.eye(len(self.group.names))
+        placed[np.ix_(columns, columns)] = shows
+        self.signature.shown_by(placed)
 
     def listen(self, row: GridRow, hold: WaveformHold, came: list[int], running: NDArray[np.bool_]) -> None:
         """Blocks of a fast signal that came for these assets; a machine that stands teaches nothing of how it runs."""

@@ -80,6 +80,7 @@ class GroupPipeline:
         self.detector = self._detector(model)
         self.shadow: Shadow | None = None
         self.diagnosis = GroupDiagnosis(group, knowledge)
+        self._explain()
         self.production = ProductionTrend(group.assets, group.settings, group.names, site.texts, group.period_ns / 1e9)
         self.alarms = GroupAlarms(group, site.alarms, site.cases, knowledge)
         self.reached = self._silent_until = NEVER
@@ -107,6 +108,7 @@ class GroupPipeline:
                 self.detector = self.shadow.detector
             else:
                 self.detector = self._detector(model)
+            self._explain()
             # a shadow has no say in this either
             self.grid.silent_after((model.spec.n_samples if model else self._unscored_samples) * self.group.period_ns)
             if self.shadow is not None:
@@ -135,6 +137,10 @@ class GroupPipeline:
             for asset, settings in zip(self.group.assets, self.group.settings, strict=True)
         ]
         return Detector(model, self.group.names, texts, Watch(period_s, site.clock) if site.clock else None)
+
+    def _explain(self) -> None:
+        watch = self.detector.watch if self.detector else None
+        self.diagnosis.serve(self.detector.model if self.detector else None, watch.deadline_s if watch else None)
 
     def _assess(self, row: GridRow, results: Results) -> None:
         running = self.running(row.value)

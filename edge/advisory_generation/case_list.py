@@ -1,6 +1,7 @@
 """Alarms of one cause grouped into one case per asset, from its first alarm until none has been active for a while."""
 
 import dataclasses
+import math
 import uuid
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -8,17 +9,25 @@ from typing import Final
 from edge.advisory_generation.advice import NS_PER_H, advise
 from edge.advisory_generation.alarm_list import ACTIVE
 from edge.contracts.alarm import Alarm, BilingualText, Priority
-from edge.contracts.assessment import Assessment, FaultMode
+from edge.contracts.assessment import Assessment, Diagnosis, FaultMode
 from edge.contracts.case import Case, CaseState
 from edge.knowledge import ClassKnowledge
 
 _NAMESPACE: Final = uuid.UUID("b1d0c1a4-5f0e-4bd5-9d3e-8a5d6f1c7e22")
-# so long none of its alarms has been active when a case is closed: what comes sooner is of the same cause [ns]
+# So long none of its alarms has been active when a case is closed: what comes sooner is of the same cause. A fault that grows
+# slowly shows at first only now and then, under load or at one recipe: a case that has lasted long waits for longer. [ns]
 CLOSES_AFTER_NS: Final = 600 * 1_000_000_000
+CLOSES_AFTER_SHARE: Final = 4
+CLOSES_AFTER_MOST_NS: Final = 7200 * 1_000_000_000
 # what only moves on is told so often at most [ns]
 REFRESH_NS: Final = 300 * 1_000_000_000
 # after a restart what was found before counts as so many instants
 REMEMBERED: Final = 60
+# anomalous instants after which a share 1/e is left of what was found: another fault may follow in the same case
+FADES_AFTER: Final = 900.0
+# instants without which no likeness names a fault: the first ones are those of whatever changes the fastest
+LEAST_INSTANTS: Final = 30
+_KEPT: Final = math.exp(-1.0 / FADES_AFTER)
 _LIMIT_ALARM: Final = "limit-alarm-"
 _RANKS: Final = tuple(Priority)
 
@@ -31,7 +40,7 @@ class CaseList:
         self._cases: dict[str, Case] = {}
         # by asset: what each fault mode was given in all, and by how many instants
         self._votes: dict[str, dict[str, float]] = {}
-        self._instants: dict[str, int] = {}
+        self._instants: dict[str, float] = {}
         self._active: dict[str, set[str]] = {}
         self._quiet_since: dict[str, int] = {}
         self._told: dict[str, tuple[int, Case]] = {}
@@ -152,15 +161,17 @@ class CaseList:
         """The fault mode with the largest mean probability over the case's anomalous instants; None: no fault is likelier."""
         if not probabilities or (assessment.score or 0.0) < 1.0:
             return before
-        votes, n = self._votes.setdefault(asset, {}), self._instants.get(asset, 0) + 1
+        votes, n = self._votes.setdefault(asset, {}), self._instants.get(asset, 0.0) * _KEPT + 1.0
         self._instants[asset] = n
         for name, probability in probabilities.items():
-            votes[name] = votes.get(name, 0.0) + probability
+            votes[name] = votes.get(name, 0.0) * _KEPT + probability
         likeliest = max(votes, key=lambda name: votes[name])
         # a fault takes the lead only at an instant that names one
         named = assessment.fault or before
         # what the probabilities leave to 1 is that of no fault
         if named is None or votes[likeliest] <= n - sum(votes.values()):
+            return None
+        if before is None and named.by is Diagnosis.SIGNATURE and n < LEAST_INSTANTS * _KEPT**LEAST_INSTANTS:
             return None
         return FaultMode(name=likeliest, probability=round(votes[likeliest] / n, 3), by=named.by)
 
@@ -168,7 +179,9 @@ class CaseList:
         if self._active.get(asset):
             self._quiet_since.pop(asset, None)
             return False
-        return time - self._quiet_since.setdefault(asset, time) >= CLOSES_AFTER_NS
+        since = self._quiet_since.setdefault(asset, time)
+        waits = (since - self._cases[asset].opened) // CLOSES_AFTER_SHARE
+        return time - since >= min(max(waits, CLOSES_AFTER_NS), CLOSES_AFTER_MOST_NS)
 
 
 def _is_news(told: Case, case: Case) -> bool:

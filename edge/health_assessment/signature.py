@@ -5,7 +5,9 @@
     likeness of a fault with signature w = w·x / (|w| |x|)                                  -1..1
     probability = exp(K likeness) / (exp(K FLOOR) + Σ over the faults of exp(K likeness))
 
-FLOOR stands for "none of these". Expected values and tolerances are the model's own: without them a signal says nothing.
+FLOOR stands for "none of these". Expected values and tolerances are the model's own: without them a signal says nothing. What
+a fault does to the signals shows in the model's deviations as its response R has it (`edge.state_detection.response`), or,
+where a fault is none of what the model has learnt to weigh, as it is: of w and R·w the liker one counts.
 """
 
 import math
@@ -38,12 +40,23 @@ class SignatureDiagnosis:
         # only what has a signature of signals that are there
         rows = [(fault, weights) for fault, weights in rows if any(weights)]
         self.faults = tuple(dict.fromkeys(fault for fault, _ in rows))
-        weights = np.array([weights for _, weights in rows]).reshape(len(rows), len(features))
-        self._unit = weights / np.linalg.norm(weights, axis=1, keepdims=True) if len(rows) else weights
+        self._signatures = np.array([weights for _, weights in rows]).reshape(len(rows), len(features))
         # the first signature of each fault: they stand fault by fault
-        self._first = np.array([[fault for fault, _ in rows].index(fault) for fault in self.faults], np.int64)
+        self._first_of = np.array([[fault for fault, _ in rows].index(fault) for fault in self.faults], np.int64)
         self._weight = -math.expm1(-period_s / max(TAU_S, 5 * period_s))
         self._deviation = np.zeros((n_assets, len(names)))
+        self.shown_by(None)
+
+    def shown_by(self, response: Floats | None) -> None:
+        """A model shows from now on what the signals do: `response` (n_signals, n_signals), None where nobody knows how."""
+        signatures, n_signals = self._signatures, self._deviation.shape[1]
+        ways = [signatures]
+        if response is not None:
+            ways.append(np.hstack([signatures[:, :n_signals] @ response.T, signatures[:, n_signals:]]))
+        self._first = self._first_of * len(ways)
+        rows = np.stack(ways, axis=1).reshape(-1, signatures.shape[1])
+        size = np.linalg.norm(rows, axis=1, keepdims=True)
+        self._unit = rows / np.where(size > 0, size, 1.0)
 
     def update(self, deviation: Floats, spectral: Floats) -> Floats:
         """(n_assets, n_faults) probabilities.
