@@ -16,6 +16,8 @@ PORT ?= 8000
 KILLS ?= 20
 AWAY ?= 60
 DAYS ?= 7
+# one more than the smallest machine has cores: half of the time tests wait for other processes; ports are for four at most
+WORKERS ?= 3
 BIN := .venv/bin
 SETUP := requirements/setup.sh
 export PYTHON
@@ -29,7 +31,7 @@ demo:
 
 test:
 	@$(SETUP) system dev dashboard counterparts
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 coverage: export PYTEST_ADDOPTS += --cov --cov-report=term:skip-covered
 coverage: test

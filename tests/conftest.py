@@ -17,6 +17,7 @@ import pytest
 from asyncua import ua
 from asyncua.server.internal_server import InternalServer
 from hypothesis import HealthCheck, settings
+from threadpoolctl import threadpool_limits
 
 # tests never time: a busy machine is no counter-example. The same examples each time, so that a change is judged by itself;
 # HYPOTHESIS_PROFILE=search looks for others
@@ -28,11 +29,27 @@ ROOT = Path(__file__).parent.parent
 # programs by others, which `requirements/setup.sh counterparts` brings
 COUNTERPARTS = ROOT / "tests/counterparts"
 LIMIT_S = 30.0
+# as few as leave something short for the end
+FILES_BETWEEN = 5
 
 
 # below the ports that the kernel gives to clients, and other ones for each worker: nobody else takes one before it is used
 FIRST_PORT, PORTS_OF_A_WORKER = 10_000, 5_000
 _given = itertools.count(os.getpid() % PORTS_OF_A_WORKER)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Between the files of `tests/system` some of the others, so that workers rarely start whole sites at the same time."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    sites = [file for file in files if file.parent == ROOT / "tests/system"]
+    others = [file for file in files if file not in sites]
+    order: list[Path] = []
+    for number, site in enumerate(sites):
+        order += [site, *others[number * FILES_BETWEEN : (number + 1) * FILES_BETWEEN]]
+    order += others[len(sites) * FILES_BETWEEN :]
+    items[:] = [item for file in order for item in files[file]]
 
 
 def node_program(package: str) -> str:
@@ -89,6 +106,13 @@ class StandardNodes(dict[ua.NodeId, Any]):
 
 
 _standard_nodes: dict[ua.NodeId, Any] = {}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread_each() -> Iterator[None]:
+    """As the commands of `models` have it: on busy cores, threads that wait for each other cost five times the work."""
+    with threadpool_limits(limits=1):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -43,7 +43,7 @@ def test_another_process_makes_the_same_file_of_a_whole_plant(tmp_path: Path) ->
     hashes = []
     for name, seed in (("1", 4), ("2", 4)):
         path = tmp_path / f"{name}.parquet"
-        arguments = ["record", "--plant", "edge/plants/demo.toml", "--hours", "0.3", "--scenario", "week", "--seed", str(seed)]
+        arguments = ["record", "--plant", "edge/plants/demo.toml", "--hours", "0.1", "--scenario", "week", "--seed", str(seed)]
         subprocess.run(
             [sys.executable, "-m", "simulator", *arguments, "--out", str(path)],
             cwd=ROOT,
