@@ -64,6 +64,16 @@ class SiteBlocks:
     clock: Callable[[], float] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """One instant of a group with its scores, before anything is said of it. running: (n_assets,)"""
+
+    row: GridRow
+    running: NDArray[np.bool_]
+    detection: Detection
+    found: Diagnoses
+
+
 class GroupPipeline:
     """The blocks of one group."""
 
@@ -122,7 +132,8 @@ class GroupPipeline:
 
     def advance(self, to: int, results: Results) -> None:
         for row in self.grid.advance(to):
-            self._assess(row, results)
+            if (scored := self.score(row)) is not None:
+                self.tell(scored, results)
 
     def go_on_after(self, reached: int) -> None:
         """Say nothing again of the instants up to `reached`: they were assessed before the restart."""
@@ -142,20 +153,26 @@ class GroupPipeline:
         watch = self.detector.watch if self.detector else None
         self.diagnosis.serve(self.detector.model if self.detector else None, watch.deadline_s if watch else None)
 
-    def _assess(self, row: GridRow, results: Results) -> None:
+    def score(self, row: GridRow) -> Scored | None:
+        """One instant: windows, the model, and what its scores mean. None where it was assessed before a restart."""
         running = self.running(row.value)
         # what the window held before a silence or a standstill says nothing of what comes after it
         self.window.restart(row.silent if not row.skipped else np.ones(len(running), np.bool_))
         self.window.append(row.value)
         self.window.restart(~running)
         if row.time <= self._silent_until:
-            return
+            return None
         self.reached = row.time
         for hold in self.waveforms.values():
             self.diagnosis.listen(row, hold, hold.advance(row.time), running)
         detection = self._detect(row, running)
         spec = self.detector.model.spec if self.detector else None
         found = self.diagnosis.update(row, running, detection, spec)
+        return Scored(row=row, running=running, detection=detection, found=found)
+
+    def tell(self, scored: Scored, results: Results) -> None:
+        """What there is to say of it: assessments, production, alarms, cases and spectra."""
+        row, running, detection, found = scored.row, scored.running, scored.detection, scored.found
         spoken = np.flatnonzero(~row.silent).tolist()
         assessments = self._assessments(row, detection, found)
         results.assessments.extend(assessments.values())

@@ -190,6 +190,11 @@ class Pipeline:
             group.rewind()
 
     @property
+    def groups(self) -> Sequence[GroupPipeline]:
+        """The blocks of each group of assets."""
+        return self._groups
+
+    @property
     def reached(self) -> list[int]:
         """For each group the last instant that was assessed [ns UTC]."""
         return [group.reached for group in self._groups]
