@@ -19,6 +19,8 @@ _OF_THE_JOURNAL: Final = (Assessment, Alarm, Case, Performance, ModelAudit)
 _NAMES: Final = {KINDS[kind]: kind.__name__ for kind in (*_OF_THE_JOURNAL, WaveformSpectrum, EdgeStatus)}
 _FOREIGN: Final = "after IDTA-01002-3-0, Part 2"
 _BINARY: Final = {"type": "string", "format": "binary"}
+# holds what somebody asked for, right or wrong
+_AS_ASKED: Final = frozenset({"details"})
 _NULL: Final = {"type": "null"}
 
 
@@ -32,6 +34,9 @@ def describe(schema: dict[str, Any]) -> None:
     components.pop("Items", None)
     for path, item in schema["paths"].items():
         for operation in item.values():
+            for parameter in operation.get("parameters", ()):
+                if (found := _example_of(parameter, components)) is not None:
+                    parameter["example"] = found
             for status, answer in operation["responses"].items():
                 for media_type, content in answer.get("content", {}).items():
                     if media_type == JSON:
@@ -40,6 +45,17 @@ def describe(schema: dict[str, Any]) -> None:
                         content["schema"] = {"description": _FOREIGN} if foreign else shape(content["example"])
                     elif "schema" not in content:
                         content["schema"] = {"type": "string"} if media_type.startswith("text/") else _BINARY
+
+
+def _example_of(parameter: dict[str, Any], components: Mapping[str, Any]) -> Any:
+    """An example of a parameter, where it has none of its own: of one of its kinds, of an enumeration, or its default."""
+    schema = parameter["schema"]
+    if "example" in parameter or "examples" in parameter or "examples" in schema:
+        return None
+    kinds = [each for each in (schema, *schema.get("anyOf", ())) if each != _NULL]
+    kinds += [components[each["$ref"].rpartition("/")[2]] for each in kinds if "$ref" in each]
+    told = [each[key] for key in ("examples", "enum") for each in kinds if each.get(key)]
+    return told[0][0] if told else schema.get("default")
 
 
 def shape(example: Any, *, whole: bool = True) -> dict[str, Any]:
@@ -58,7 +74,10 @@ def shape(example: Any, *, whole: bool = True) -> dict[str, Any]:
         case {"sv": str(), "en": str(), **others} if not others:
             return {"$ref": _REFER.format(model=BilingualText.__name__)}
         case Mapping():
-            properties = {key: _or_null(shape(value, whole=whole and key == "items")) for key, value in example.items()}
+            properties = {
+                key: {"type": "object"} if key in _AS_ASKED else _or_null(shape(value, whole=whole and key == "items"))
+                for key, value in example.items()
+            }
             required = {"required": list(example)} if whole else {}
             return {"type": "object", "properties": properties, **required}
         case list() | tuple():

@@ -20,7 +20,8 @@ from api.problems import TOO_OFTEN, Problem
 from api.services import Services, Use
 from api.twin.condition import Condition
 from api.twin.environment import Twin
-from api.twin.identifiers import from_base64url
+from api.twin.example import example_twin
+from api.twin.identifiers import from_base64url, to_base64url
 from api.twin.page import cut
 from edge.contracts.alarm import Alarm
 from edge.contracts.assessment import Assessment
@@ -32,10 +33,18 @@ NO_SHELL: Final = "there is no shell 'urn:…:pump-9'; GET /api/v1/aas/shells li
 NO_SUBMODEL: Final = "there is no submodel 'urn:…:pump-9:nameplate'; GET /api/v1/aas/submodels lists them"
 NOT_BASE64URL: Final = "path.aas_identifier: 'pump-101' should be an identifier in base64url"
 
-ShellId = Annotated[str, AfterValidator(from_base64url), Path(description="the shell's id, in base64url")]
-SubmodelId = Annotated[str, AfterValidator(from_base64url), Path(description="the submodel's id, in base64url")]
-ConceptId = Annotated[str, AfterValidator(from_base64url), Path(description="the concept description's id, in base64url")]
-IdShort = Annotated[str | None, Query(alias="idShort", description="only those with this idShort")]
+_TWIN: Final = example_twin()
+_SHELL, _SUBMODEL = (to_base64url(ids[0]) for ids in (_TWIN.shell_ids, _TWIN.submodel_ids()))
+_CONCEPT: Final = to_base64url(_TWIN.concepts()[0].id)
+
+ShellId = Annotated[str, AfterValidator(from_base64url), Path(description="the shell's id, in base64url", examples=[_SHELL])]
+SubmodelId = Annotated[
+    str, AfterValidator(from_base64url), Path(description="the submodel's id, in base64url", examples=[_SUBMODEL])
+]
+ConceptId = Annotated[
+    str, AfterValidator(from_base64url), Path(description="the concept description's id, in base64url", examples=[_CONCEPT])
+]
+IdShort = Annotated[str | None, Query(alias="idShort", description="only those with this idShort", examples=["Nameplate"])]
 Limit = Annotated[int, Query(ge=1, le=1000, description="at most so many")]
 Cursor = Annotated[str | None, Query(description="`paging_metadata.cursor` of the page before")]
 

@@ -88,7 +88,8 @@ def list_assessments(
     first: Annotated[Time | None, Query(alias="from", description="default: an hour before `to`")] = None,
     last: Annotated[Time | None, Query(alias="to", description="default: the newest assessment")] = None,
     points: Annotated[
-        int | None, Query(ge=10, le=10_000, description="at most so many assessments; 1000 where JSON is asked for")
+        int | None,
+        Query(ge=10, le=10_000, examples=[1000], description="at most so many assessments; 1000 where JSON is asked for"),
     ] = None,
     asked: AskedFormat = None,
 ) -> Response:

@@ -50,7 +50,9 @@ def list_audit(
     request: Request,
     _by: Operator,
     by: Annotated[str | None, Query(description="only what this name asked for", examples=["anna"])] = None,
-    subject: Annotated[str | None, Query(description="only what concerns this alarm, machine, model …")] = None,
+    subject: Annotated[
+        str | None, Query(description="only what concerns this alarm, machine, model …", examples=["pump-101"])
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:

@@ -47,7 +47,9 @@ async def stream(
     services: Use,
     request: Request,
     last_event_id: Annotated[str | None, Header(examples=["4711"])] = None,
-    after: Annotated[int | None, Query(ge=0, description="as Last-Event-ID, for clients that cannot send it")] = None,
+    after: Annotated[
+        int | None, Query(ge=0, examples=[4711], description="as Last-Event-ID, for clients that cannot send it")
+    ] = None,
     asset: Annotated[
         list[str] | None,
         Query(max_length=100, description="only of these machines, and what concerns none", examples=[["pump-101"]]),

@@ -45,8 +45,8 @@ async def train_missing_models(plant: Plant, plant_file: Path, home: Path) -> No
         of_asset = ("--plant", str(plant_file), "--asset", asset)
         async with cores:
             hours = str(HEALTHY_HOURS * max(plant.assets[asset].period_s, 1.0))
-            await _step("simulator", "record", *of_asset, "--hours", hours, "--out", str(recording), home=home)
-            await _step("models", "train", str(recording), *of_asset, "--false-alarms", str(FALSE_ALARMS), home=home)
+            await step("simulator", "record", *of_asset, "--hours", hours, "--out", str(recording), home=home)
+            await step("models", "train", str(recording), *of_asset, "--false-alarms", str(FALSE_ALARMS), home=home)
 
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -56,9 +56,11 @@ async def train_missing_models(plant: Plant, plant_file: Path, home: Path) -> No
         raise failed.exceptions[0] from None
 
 
-async def _step(*arguments: str, home: Path) -> None:
+async def step(*arguments: str, home: Path, quiet: bool = False) -> None:
+    """Run one of kullager's commands to its end; raises `DemoFailed`. `quiet`: what goes well needs no words."""
     environ = os.environ | {"KULLAGER_HOME": str(home)}
-    process = await asyncio.create_subprocess_exec(*tied(), sys.executable, "-m", *arguments, env=environ)
+    out = asyncio.subprocess.DEVNULL if quiet else None
+    process = await asyncio.create_subprocess_exec(*tied(), sys.executable, "-m", *arguments, env=environ, stdout=out)
     try:
         if code := await process.wait():
             raise DemoFailed(f"'python -m {shlex.join(arguments)}' failed with exit code {code}; what it says stands above.")

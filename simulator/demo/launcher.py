@@ -21,6 +21,7 @@ from simulator.demo.broker import broker_command
 from simulator.demo.first_models import train_missing_models
 from simulator.demo.offspring import end_orphans, end_with_parent, stop, tied
 from simulator.demo.ports import check_page_port, environment_of, source_ports
+from simulator.demo.signing_key import trusted_key
 from simulator.demo.speech import DemoFailed, tell
 
 SUPERVISORD: Final = Path(__file__).parent / "supervisord.conf"
@@ -59,6 +60,7 @@ async def _demo(settings: Settings) -> None:
     for moved in (port for port in ports if port.port != port.wanted):
         tell(f"Port {moved.wanted} is in use by another program; source '{moved.source}' takes {moved.port} instead.")
     await train_missing_models(plant, settings.plant, settings.home)
+    key = await trusted_key(settings.home)
 
     token = secrets.token_urlsafe(24)
     broker_source = plant.results_source[0]
@@ -86,7 +88,7 @@ async def _demo(settings: Settings) -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_pass_on(supervisor), name="what supervisor says")
-            page = tasks.create_task(_tell_when_ready(settings, token), name="page")
+            page = tasks.create_task(_tell_when_ready(settings, token, key), name="page")
             await supervisor.wait()
             page.cancel()
         raise DemoFailed(f"supervisord ended by itself; why may stand in {settings.home / 'log' / 'supervisord.log'}.")
@@ -100,7 +102,7 @@ async def _pass_on(supervisor: asyncio.subprocess.Process) -> None:
         tell(line.decode(errors="replace").rstrip())
 
 
-async def _tell_when_ready(settings: Settings, token: str) -> None:
+async def _tell_when_ready(settings: Settings, token: str, key: Path) -> None:
     address, logs = f"http://localhost:{settings.port}", settings.home / "log"
     try:
         async with asyncio.timeout(PAGE_WITHIN_S):
@@ -113,6 +115,8 @@ async def _tell_when_ready(settings: Settings, token: str) -> None:
         f"  visitors   {address}\n"
         f"  operator   {address}/#token={token}\n"
         f"             (may change everything; this address is new at each start and shown only here)\n"
+        f"  models     {shlex.join((sys.executable, '-m', 'models', 'sign', 'NEW.onnx', '--key', str(key)))}\n"
+        f"             (signs a model that this edge then trusts; send both from the operator's page, under Models)\n"
         f"  logs       {logs}\n\n"
         f"Ctrl-C stops everything."
     )

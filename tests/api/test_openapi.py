@@ -101,6 +101,17 @@ def test_what_is_remembered_is_told_as_the_document_says(client: httpx.Client, p
     assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(answer.json())] == []
 
 
+def test_every_parameter_but_those_of_pages_and_filters_of_the_twin_has_an_example() -> None:
+    without = {
+        parameter["name"]
+        for item in DOCUMENT["paths"].values()
+        for operation in item.values()
+        for parameter in operation.get("parameters", ())
+        if not {"example", "examples"} & (parameter.keys() | parameter["schema"].keys())
+    }
+    assert without == {"cursor", "assetIds", "semanticId", "aasIds", "submodelIds"}
+
+
 @pytest.mark.parametrize("path", DOCUMENT["paths"])
 def test_every_example_is_as_its_schema_says(path: str) -> None:
     for operation in DOCUMENT["paths"][path].values():

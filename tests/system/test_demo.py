@@ -1,6 +1,8 @@
 """The demo as a newcomer starts it, on a machine without mosquitto: the broker is the one that pip installs."""
 
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -10,7 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import onnx
+import orjson
 import pytest
+from onnx import helper
 
 from edge.contracts.plant_file import load_plant
 from models.export import write
@@ -92,13 +97,14 @@ def demo(tmp_path: Path, free_port: Callable[[], int], pump_model: Path) -> Iter
 
 
 def test_the_demo_runs_heals_and_ends_without_a_trace(demo: Demo) -> None:
-    wait_for("the demo is up", lambda: "kullager is running" in demo.said(), 120)
+    wait_for("the demo is up", lambda: "kullager is running" in demo.said(), 400)
     assert "amqtt" in demo.said()
     assert "Training models, once, on three days or more of the healthy furnace-501 …" in demo.said()
     assert (demo.home / "models" / "furnace.onnx").exists()
     assert f"http://localhost:{demo.page}/#token=" in demo.said()
     assert "<html" in httpx.get(f"http://127.0.0.1:{demo.page}/").text.lower()
     wait_for("a score", demo.newest, 180)
+    a_model_that_was_signed_as_it_says_is_taken(demo)
 
     for words in ("amqtt.scripts", "-m simulator run", "-m edge run", "-m api run"):
         killed = wait_for(words, lambda: demo.process_of(words))  # noqa: B023  # waited for at once
@@ -113,6 +119,30 @@ def test_the_demo_runs_heals_and_ends_without_a_trace(demo: Demo) -> None:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=1)
     assert demo.process_of("python") == 0
+
+
+def a_model_that_was_signed_as_it_says_is_taken(demo: Demo) -> None:
+    """By what the demo prints alone: the command that signs, and the token of the operator's address."""
+    model = demo.home / "pump-2.onnx"
+    newer = onnx.load(demo.home / "models" / "pump.onnx")
+    metadata = {entry.key: entry.value for entry in newer.metadata_props}
+    spec = orjson.loads(metadata["kullager.spec"]) | {"version": "2"}
+    helper.set_model_props(newer, metadata | {"kullager.spec": orjson.dumps(spec).decode()})
+    model.write_bytes(newer.SerializeToString())
+    (command,) = re.findall(r"^  models +(.+)$", demo.said(), re.MULTILINE)
+    subprocess.run(shlex.split(command.replace("NEW.onnx", str(model))), cwd=ROOT, check=True, env=demo.environment)
+    (token,) = re.findall(r"#token=(\S+)", demo.said())
+    api = httpx.Client(
+        base_url=f"http://127.0.0.1:{demo.page}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60
+    )
+    with api:
+        signature = Path(f"{model}.sig").read_text().strip()
+        headers = {"Content-Type": "application/octet-stream", "X-Model-Signature": signature}
+        answer = api.post("/models/pump/upload", content=model.read_bytes(), headers=headers)
+        assert answer.status_code == 202, answer.text
+        (first,) = wait_for("what comes of it", lambda: api.get("/models/audit").json()["items"])
+    assert (first["step"], first["version"], first["key"]) == ("shadow", "2", "demo"), first
+    assert (demo.home / "demo/demo.key").stat().st_mode & 0o077 == 0
 
 
 def test_a_busy_page_port_is_one_sentence(tmp_path: Path, free_port: Callable[[], int]) -> None:
