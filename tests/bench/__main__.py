@@ -1,6 +1,6 @@
 """`python -m tests.bench [SECTION …] [--json FILE]`: one table of what things cost, against the floor or the peer of each.
 
-Sections: opcua, rate, mqtt, tick, live, start (all of them without a name). Printed as Markdown, written as JSON with the
+Sections: opcua, rate, mqtt, tick, live, start, page (all of them without a name). Printed as Markdown, written as JSON with the
 machine and the versions. Costs are CPU seconds of the process under test by unit of work, not wall time; ours and the peer are
 measured in turn, and each figure is the median. Where a value was lost there is no figure, and the row says so.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from tests.bench import live_rows, mqtt_rows, opcua_rows, tick_rows
+from tests.bench import live_rows, mqtt_rows, opcua_rows, page_rows, tick_rows
 from tests.bench.processes import BenchError
 from tests.bench.table import Row, as_json, machine, markdown, versions
 
@@ -26,6 +26,7 @@ SECTIONS: Final[dict[str, Callable[[], Iterable[Row]]]] = {
     "mqtt": mqtt_rows.rows,
     "live": live_rows.rows,
     "start": live_rows.start_rows,
+    "page": page_rows.rows,
 }
 
 
