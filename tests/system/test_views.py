@@ -87,10 +87,10 @@ def test_after_a_rest_the_visitors_page_is_at_its_start_and_the_pump_is_repaired
         return item["episode"] or {}
 
     page = browser.new_page(locale="en-GB")
-    page.goto(f"{running.url}/?rest=10#/?machine={PUMP}")
+    page.goto(f"{running.url}/?rest=30#/?machine={PUMP}")
     page.get_by_test_id("speed-30").check(force=True, timeout=WITHIN_MS)
     page.get_by_test_id("inject-bearing-wear").click()
-    wait_for("the fault has begun", lambda: episode().get("began"))
+    wait_for("the fault has begun", lambda: episode().get("began"), 300.0)
     # nobody touches the page from here on
     wait_for("it is repaired", lambda: episode().get("repaired"), 300.0)
     page.wait_for_url("**/#/", timeout=WITHIN_MS)
