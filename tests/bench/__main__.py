@@ -1,8 +1,8 @@
 """`python -m tests.bench [SECTION …] [--json FILE]`: one table of what things cost, against the floor or the peer of each.
 
-Sections: opcua, rate, mqtt, tick, live, stream, start (all of them without a name). Printed as Markdown, written as JSON with
-the machine and the versions. Costs are CPU seconds of the process under test by unit of work, not wall time; ours and the peer
-are measured in turn, and each figure is the median. Where a value was lost there is no figure, and the row says so.
+Sections: opcua, rate, mqtt, tick, live, stream, start, page (all of them without a name). Printed as Markdown, written as JSON
+with the machine and the versions. Costs are CPU seconds of the process under test by unit of work, not wall time; ours and the
+peer are measured in turn, and each figure is the median. Where a value was lost there is no figure, and the row says so.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from tests.bench import live_rows, mqtt_rows, opcua_rows, stream_rows, tick_rows
+from tests.bench import live_rows, mqtt_rows, opcua_rows, page_rows, stream_rows, tick_rows
 from tests.bench.processes import BenchError
 from tests.bench.table import Row, as_json, machine, markdown, versions
 
@@ -27,6 +27,7 @@ SECTIONS: Final[dict[str, Callable[[], Iterable[Row]]]] = {
     "live": live_rows.rows,
     "stream": stream_rows.rows,
     "start": live_rows.start_rows,
+    "page": page_rows.rows,
 }
 
 

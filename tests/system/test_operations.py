@@ -10,7 +10,7 @@ import onnx
 import orjson
 import pytest
 from onnx import helper
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from models.signing import make_keys, sign
 from tests.system.conftest import ENGINEER_TOKEN, ROOT, TOKEN, Process, Site, wait_for
@@ -18,6 +18,12 @@ from tests.system.conftest import ENGINEER_TOKEN, ROOT, TOKEN, Process, Site, wa
 PUMP = "pump-101"
 AXE = ROOT / "api" / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 OPERATIONS = ["", "/data", "/figures", f"/history/{PUMP}", "/report"]
+SIZES: dict[tuple[str, str], ViewportSize] = {
+    ("sv-SE", "light"): {"width": 1920, "height": 1080},
+    ("sv-SE", "dark"): {"width": 390, "height": 844},
+    ("en-GB", "light"): {"width": 390, "height": 844},
+    ("en-GB", "dark"): {"width": 3840, "height": 2160},
+}
 MODELS = ["", "/labels", "/export", "/access"]
 
 
@@ -164,7 +170,7 @@ def test_an_engineer_labels_and_promotes_a_model(page: Page, pump_site: Site, tm
 
 
 def test_axe_finds_nothing_on_any_page(pump_site: Site, edge: Process, browser: Browser) -> None:
-    """In both languages, light and dark."""
+    """In both languages, light and dark, and none is wider than a telephone or than a wall."""
     if not AXE.exists():
         pytest.skip("axe-core is not installed; `make dashboard` brings it")
     site, found = pump_site, {}
@@ -173,14 +179,22 @@ def test_axe_finds_nothing_on_any_page(pump_site: Site, edge: Process, browser: 
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     for locale, scheme in product(("sv-SE", "en-GB"), schemes):
         # axe is brought from outside the page, which the page's own policy forbids
-        context = browser.new_context(locale=locale, color_scheme=scheme, bypass_csp=True)
+        size = SIZES[locale, scheme]
+        context = browser.new_context(locale=locale, color_scheme=scheme, bypass_csp=True, viewport=size)
         page = context.new_page()
         page.goto(f"{site.url}/#token={TOKEN}")
         expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=30_000)
-        for path in [*(f"operations{rest}" for rest in OPERATIONS), *(f"models{rest}" for rest in MODELS)]:
+        for path in [
+            "",
+            "plant",
+            f"assets/{PUMP}",
+            *(f"operations{rest}" for rest in OPERATIONS),
+            *(f"models{rest}" for rest in MODELS),
+        ]:
             page.goto(f"{site.url}/#/{path}")
             expect(page.locator("main h1")).to_be_visible(timeout=30_000)
             expect(page.locator("main .panel").nth(0)).to_be_visible(timeout=30_000)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than {size}"
             page.evaluate(AXE.read_text())
             violations = page.evaluate("axe.run().then(({violations}) => violations)")
             if violations:

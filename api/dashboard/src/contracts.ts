@@ -1,57 +1,27 @@
-// What the API says, as in its OpenAPI document. Times are RFC 3339 in UTC, a missing number is null.
+// What the API says: messages as generated from its OpenAPI document (`python -m api.dashboard_types`), the rest as its examples
+// tell. Times are RFC 3339 in UTC, a missing number is null.
+import type { components } from "./api";
+
+type Schemas = components["schemas"];
+
+export type State = Schemas["State"];
+export type Reason = Schemas["Reason"];
+export type Zone = Schemas["Zone"];
+export type Fault = Schemas["FaultMode"];
+export type RemainingLife = Schemas["RemainingLife"];
+export type Assessment = Schemas["Assessment"];
+export type AlarmState = Schemas["AlarmState"];
+export type Suppression = Schemas["Suppression"];
+export type Priority = Schemas["Priority"];
+// it has a default, which every edge writes out
+export type Alarm = Schemas["Alarm"] & Required<Pick<Schemas["Alarm"], "evidence">>;
+export type Advice = Schemas["Advice"];
+export type Case = Schemas["Case"];
+export type Operation = Schemas["Operation"];
+export type ModelStep = Schemas["ModelStep"];
 
 export type Language = "sv" | "en";
 export type Bilingual = Record<Language, string>;
-
-export type State = "normal" | "anomalous" | "withheld";
-export type Reason =
-  | "bad-quality"
-  | "stale"
-  | "low-coverage"
-  | "machine-off"
-  | "warming-up"
-  | "changeover"
-  | "unknown-recipe"
-  | "unknown-operating-point"
-  | "no-model";
-export type Zone = "A" | "B" | "C" | "D";
-
-/** `by`: the model said so, or what is seen resembles the fault's signature; then `probability` is how much */
-export interface Fault {
-  name: string;
-  probability: number;
-  by: "model" | "signature";
-}
-
-export interface RemainingLife {
-  p10: number;
-  p50: number;
-  p90: number;
-}
-
-export interface Assessment {
-  edge: string;
-  journal: string;
-  seq: number;
-  asset: string;
-  time: string;
-  state: State;
-  reason: Reason | null;
-  /** ≥ 0, 1.0 is the alarm limit; null when withheld */
-  score: number | null;
-  contribution: Record<string, number> | null;
-  measured: Record<string, number | null>;
-  expected: Record<string, number> | null;
-  known: number | null;
-  coverage: number;
-  health: number | null;
-  zone: Zone | null;
-  /** of the measured vibration alone, after ISO 20816 */
-  vibration_zone: Zone | null;
-  fault: Fault | null;
-  rul_h: RemainingLife | null;
-  model: { name: string; version: string } | null;
-}
 
 export interface Signal {
   name: string;
@@ -71,74 +41,6 @@ export interface Asset {
   waveforms: Waveform[];
   latest: Assessment | null;
 }
-
-export type AlarmState =
-  | "normal"
-  | "active-unacknowledged"
-  | "active-acknowledged"
-  | "returned-unacknowledged"
-  | "shelved"
-  | "suppressed-by-design"
-  | "out-of-service";
-export type Suppression = "machine-off" | "flood";
-export type Priority = "low" | "medium" | "high" | "critical";
-
-export interface Alarm {
-  journal: string;
-  seq: number;
-  asset: string;
-  alarm_id: string;
-  rule: string;
-  priority: Priority;
-  state: AlarmState;
-  raised: string;
-  changed: string;
-  by: string | null;
-  comment: string | null;
-  shelved_until: string | null;
-  suppressed_by: Suppression | null;
-  case_id: string | null;
-  /** the first alarm of its case */
-  first_out: boolean;
-  text: Bilingual;
-  evidence: { score: number | null; signals: string[] };
-}
-
-/** What to do about a fault, until when at the latest, and why; mode, mechanism and cause after ISO 14224. */
-export interface Advice {
-  name: Bilingual;
-  action: Bilingual;
-  because: Bilingual;
-  mode: string | null;
-  mechanism: string | null;
-  cause: string | null;
-  until: string | null;
-  sureness: number | null;
-}
-
-/** Everything that one machine's trouble brought about, from its first alarm to its end. */
-export interface Case {
-  journal: string;
-  seq: number;
-  asset: string;
-  case_id: string;
-  state: "open" | "closed";
-  opened: string;
-  changed: string;
-  closed: string | null;
-  /** the ids of its alarms, as they came */
-  alarms: string[];
-  priority: Priority;
-  text: Bilingual;
-  fault: Fault | null;
-  rul_h: RemainingLife | null;
-  advice: Advice | null;
-  limit_reached: string | null;
-  /** how many hours before the fixed alarm limit was reached the case was opened */
-  ahead_h: number | null;
-}
-
-export type Operation = "running" | "idle" | "changeover" | "off" | "unknown";
 
 /** Energy for a unit of product, over the newest complete lot; `ratio` is value by expected. */
 export interface SpecificEnergy {
@@ -211,8 +113,6 @@ export interface Shadow {
   scored: number;
   agreed: number;
 }
-
-export type ModelStep = "refused" | "shadow" | "promoted" | "rolled-back" | "withdrawn";
 
 /** One step that a model in service has taken. */
 export interface ModelAudit {

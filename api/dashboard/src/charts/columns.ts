@@ -19,8 +19,15 @@ function usualStep(points: readonly Point[]): number {
 const GAP_STEPS = 4;
 const SHORTEST_GAP_S = 3;
 
+// all charts of a page ask this of the same points, one after another
+let known = { points: [] as readonly Point[], n: 0, end: 0, gap: SHORTEST_GAP_S };
+
 function gapS(points: readonly Point[]): number {
-  return Math.max(SHORTEST_GAP_S, GAP_STEPS * usualStep(points));
+  const [n, end] = [points.length, points.at(-1)?.t ?? 0];
+  if (known.points !== points || known.n !== n || known.end !== end) {
+    known = { points, n, end, gap: Math.max(SHORTEST_GAP_S, GAP_STEPS * usualStep(points)) };
+  }
+  return known.gap;
 }
 
 /** Time and one column for each `pick`; where values are missing for long, a row of nulls breaks the lines. */

@@ -3,13 +3,22 @@ import uPlot from "uplot";
 import { words } from "../words/language.svelte";
 import type { Stretch } from "./columns";
 
+// asking the style sheet costs more than drawing a line
+const colours = new Map<string, string>();
+let rootPx: number | null = null;
+addEventListener("resize", () => (rootPx = null));
+
 /** A colour of the style sheet, as it is now: it changes with light and dark. */
 export function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  const { documentElement: root } = document;
+  const key = `${root.dataset["theme"] ?? ""} ${name}`;
+  let found = colours.get(key);
+  if (found === undefined) colours.set(key, (found = getComputedStyle(root).getPropertyValue(`--${name}`).trim()));
+  return found;
 }
 
 function remPx(rem: number): number {
-  return rem * parseFloat(getComputedStyle(document.documentElement).fontSize);
+  return rem * (rootPx ??= parseFloat(getComputedStyle(document.documentElement).fontSize));
 }
 
 export function font(): string {

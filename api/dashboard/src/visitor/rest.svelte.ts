@@ -1,4 +1,4 @@
-// Rest: after a minute without a touch the page goes back to its start, and what was broken here is repaired. A page
+// Rest: after a minute (`?rest=120`: two) without a touch the page goes back to its start, and what was broken here is repaired. A page
 // repairs what it has broken itself, and not what another visitor is watching; on a stand (`?kiosk`) it then gives the tour.
 import { asked } from "../address";
 import { Problem } from "../http";
@@ -6,12 +6,15 @@ import { plant } from "../live/plant.svelte";
 import { router } from "../route.svelte";
 import { truths } from "./truths.svelte";
 
-const REST_MS = 60_000;
+const REST_S = 60;
 const WARNING_MS = 10_000;
 // longer than the slowest race: what is still broken then was left behind by somebody
 const LEFT_BEHIND_MS = 900_000;
 
 export const kiosk = asked("kiosk") !== null;
+const wanted = Number(asked("rest"));
+// less than the warning of it would be none
+const restMs = 1000 * (Number.isFinite(wanted) && wanted * 1000 >= WARNING_MS ? wanted : REST_S);
 
 class Rest {
   /** ms until the page begins anew, once it is time to say so; null before */
@@ -92,7 +95,7 @@ class Rest {
 
   #look(): void {
     if (this.#racing()) this.#touched = Date.now();
-    const left = REST_MS - (Date.now() - this.#touched);
+    const left = restMs - (Date.now() - this.#touched);
     const atStart = this.#broken.size === 0 && router.current.page === "visitor" && router.current.machine === null;
     // at the start there is nothing to say: the tour begins, or goes on
     this.left = left > WARNING_MS || atStart ? null : Math.max(0, left);

@@ -1,0 +1,30 @@
+// Charts are painted in turns, so that twenty of them do not hold up a frame.
+
+const BUDGET_MS = 5;
+// the newest wish of each
+const waiting = new Map<object, () => void>();
+let asked = false;
+
+/** Call `paint` within the next frames, unless another wish of the same chart comes before. */
+export function inTurn(chart: object, paint: () => void): void {
+  waiting.set(chart, paint);
+  if (asked) return;
+  asked = true;
+  requestAnimationFrame(next);
+}
+
+/** It is gone. */
+export function leave(chart: object): void {
+  waiting.delete(chart);
+}
+
+function next(): void {
+  const end = performance.now() + BUDGET_MS;
+  for (const [chart, paint] of waiting) {
+    waiting.delete(chart);
+    paint();
+    if (performance.now() >= end) break;
+  }
+  asked = waiting.size > 0;
+  if (asked) requestAnimationFrame(next);
+}
