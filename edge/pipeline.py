@@ -32,13 +32,14 @@ from edge.group_pipeline import GroupPipeline, Results, SiteBlocks
 from edge.groups import groups_of
 from edge.knowledge import ClassKnowledge, load_knowledge
 from edge.pipeline_state import LAYOUT, Arrays, Layout, carried_over
-from edge.prognostic_assessment.degradation import FAILURE_SCORE, DegradationTrend
+from edge.prognostic_assessment.degradation import GUESSED_FAILURE_SCORE, GUESSED_SPREAD, DegradationTrend
 from edge.state_detection.detector import check_fit
 from edge.state_detection.onnx_model import OnnxModel
 from edge.state_detection.shadow import Comparison
 
 __all__ = [
-    "FAILURE_SCORE",
+    "GUESSED_FAILURE_SCORE",
+    "GUESSED_SPREAD",
     "WAVEFORM_INTERVALS",
     "DegradationTrend",
     "GridValues",

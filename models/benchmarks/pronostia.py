@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge.contracts.errors import RecordingError
 from edge.contracts.plant import AlarmSettings
-from edge.pipeline import FAILURE_SCORE, DegradationTrend
+from edge.pipeline import GUESSED_FAILURE_SCORE, GUESSED_SPREAD, DegradationTrend
 from models.features import FeatureGraph, Windows
 from models.settings import Settings
 from models.spectra import SpectrumGraph
@@ -66,7 +66,7 @@ def pronostia(folder: Path, step: Callable[[str], None]) -> str:
         )
         counts = _intervals(score)
         inside, told, life = inside + counts[0], told + counts[1], life + counts[2]
-    by_trend = f"remaining life by the trend of the score, to {FAILURE_SCORE:g} times the limit: "
+    by_trend = "remaining life by the trend of the score, as the edge tells it: "
     if told:
         by_trend += f"told in {told / life:.0%} of the time before; the 80 % interval held {inside / told:.0%} of it"
     else:
@@ -106,14 +106,10 @@ def _lead(above: NDArray[np.bool_]) -> int | None:
 
 
 def _intervals(score: NDArray[np.float64]) -> tuple[int, int, int]:
-    """Snapshots before failure in which the interval held what was left, in which it was told, and all of them.
-
-    Failure is the last time that the smoothed score passes the level that the edge takes for it.
-    """
-    smooth = np.exp(np.convolve(np.log(np.maximum(score, 1e-3)), np.ones(PERSISTENCE) / PERSISTENCE, "same"))
-    failed = int(np.flatnonzero(smooth < FAILURE_SCORE)[-1]) + 1
-    trend, inside, told = DegradationTrend(1), 0, 0
-    for number in range(RUN_IN + BASELINE, min(failed, len(score))):
+    """Snapshots in which the interval held what was left until the rig was stopped, in which it was told, and all of them."""
+    failed = len(score)
+    trend, inside, told = DegradationTrend(1, GUESSED_FAILURE_SCORE, GUESSED_SPREAD), 0, 0
+    for number in range(RUN_IN + BASELINE, failed):
         now = round(number * PERIOD_S * 1e9)
         ((low, middle, high),) = trend.update(now, score[number : number + 1].astype(np.float32))
         if np.isfinite(middle):
