@@ -35,6 +35,7 @@ _AXES: Final = {
     "conditions": ("assets", "rules"),
     "conditions/off": ("assets",),
     "degradation": ("steps", "assets"),
+    "degradation/means": ("steps", "points", "assets"),
 }
 # what of an asset's settings its state depends on
 _OF_ASSET: Final = ("asset_class", "model", "period_s", "lateness_s", "context", "production")

@@ -1,11 +1,12 @@
 """What the address of a view says stays true: on a reload, on a telephone by its code, and until a visitor has left."""
 
 import base64
+import re
 import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.system.conftest import ROOT, TOKEN, Site, wait_for
 
@@ -43,18 +44,17 @@ def running(pump_site: Site) -> Site:
 
 
 @pytest.fixture
-def stranger() -> Iterator[Browser]:
+def stranger(browser: Browser) -> Iterator[Browser]:
     """A browser of another machine, to which this one has a name."""
     executable = shutil.which("chromium")
     if executable is None or not JSQR.exists():
         pytest.skip("chromium or jsqr is not installed; `make test` brings both")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=executable,
-            args=["--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {HOSTNAME} 127.0.0.1"],
-        )
-        yield browser
-        browser.close()
+    stranger = browser.browser_type.launch(
+        executable_path=executable,
+        args=["--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {HOSTNAME} 127.0.0.1"],
+    )
+    yield stranger
+    stranger.close()
 
 
 def test_a_view_comes_back_as_it_was_on_a_reload(running: Site, browser: Browser) -> None:
@@ -93,7 +93,7 @@ def test_after_a_rest_the_visitors_page_is_at_its_start_and_the_pump_is_repaired
     wait_for("the fault has begun", lambda: episode().get("began"), 300.0)
     # nobody touches the page from here on
     wait_for("it is repaired", lambda: episode().get("repaired"), 300.0)
-    page.wait_for_url("**/#/", timeout=WITHIN_MS)
+    page.wait_for_url(re.compile(r"/\?rest=30#/$"), timeout=WITHIN_MS)
     page.close()
 
 

@@ -2352,7 +2352,10 @@ export interface operations {
                             connected?: boolean | null;
                             since?: string | null;
                         } | null;
-                        database: Record<string, never> | null;
+                        database: {
+                            summarised?: number | null;
+                            forgotten?: number | null;
+                        } | null;
                         edges: (components["schemas"]["EdgeStatus"] | null)[];
                         journals: ({
                             edge?: string | null;
@@ -2897,9 +2900,7 @@ export interface operations {
                             role: string | null;
                             action: string | null;
                             subject: string | null;
-                            details: {
-                                comment?: string | null;
-                            } | null;
+                            details: Record<string, never>;
                             outcome: string | null;
                             status: number | null;
                         } | null)[];
