@@ -20,11 +20,14 @@ export function leave(chart: object): void {
 
 function next(): void {
   const end = performance.now() + BUDGET_MS;
+  // first: a chart that cannot be painted must not keep the others from asking
+  asked = false;
   for (const [chart, paint] of waiting) {
     waiting.delete(chart);
     paint();
     if (performance.now() >= end) break;
   }
-  asked = waiting.size > 0;
-  if (asked) requestAnimationFrame(next);
+  if (waiting.size === 0 || asked) return;
+  asked = true;
+  requestAnimationFrame(next);
 }
