@@ -163,8 +163,9 @@ class CaseList:
             return before
         votes, n = self._votes.setdefault(asset, {}), self._instants.get(asset, 0.0) * _KEPT + 1.0
         self._instants[asset] = n
-        for name, probability in probabilities.items():
-            votes[name] = votes.get(name, 0.0) * _KEPT + probability
+        # of all: a model that comes into service meanwhile may know other faults
+        for name in dict.fromkeys((*votes, *probabilities)):
+            votes[name] = votes.get(name, 0.0) * _KEPT + probabilities.get(name, 0.0)
         likeliest = max(votes, key=lambda name: votes[name])
         # a fault takes the lead only at an instant that names one
         named = assessment.fault or before

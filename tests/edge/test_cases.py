@@ -8,7 +8,7 @@ import pytest
 
 from edge.advisory_generation.advice import UNKNOWN_ACTION, UNKNOWN_NAME, advise
 from edge.advisory_generation.alarm_list import AlarmList
-from edge.advisory_generation.case_list import CLOSES_AFTER_NS, REFRESH_NS, CaseList
+from edge.advisory_generation.case_list import CLOSES_AFTER_MOST_NS, CLOSES_AFTER_NS, LEAST_INSTANTS, REFRESH_NS, CaseList
 from edge.advisory_generation.rules import Rule
 from edge.advisory_generation.wording import anomaly_text, energy_text, guilty_signals, limit_text
 from edge.contracts.alarm import Alarm, AlarmState, BilingualText, Evidence, Priority, Suppression
@@ -147,6 +147,19 @@ def test_what_comes_within_the_quiet_time_joins(edge: Edge) -> None:
     assert case.alarms == (first.alarm_id, second.alarm_id)
 
 
+@pytest.mark.parametrize(("lasted", "waits"), [(4 * H, H), (100 * H, CLOSES_AFTER_MOST_NS)])
+def test_a_case_that_has_lasted_long_outlives_more_quiet(edge: Edge, lasted: int, waits: int) -> None:
+    edge.begin()
+    edge.time += lasted
+    edge.end()
+    edge.follow(score=0.1)
+    edge.time += waits - S
+    edge.follow(score=0.1)
+    assert "pump-1" in edge.cases.assets
+    edge.time += S
+    assert edge.told(score=0.1).state is CaseState.CLOSED
+
+
 @pytest.mark.parametrize("another_began", [False, True])
 def test_an_alarm_that_is_heard_again_after_its_case_was_closed_has_a_case(edge: Edge, another_began: bool) -> None:
     raised = edge.begin()
@@ -179,6 +192,30 @@ def test_the_fault_is_what_most_instants_say(edge: Edge) -> None:
     assert (case.fault.name, case.fault.probability) == ("bearing-wear", pytest.approx(2.1 / 4))
     edge.follow("dry-run", {"dry-run": 1.0}, score=0.3)
     assert case_of(edge).fault == case.fault, "an instant that is not anomalous has no vote"
+
+
+def test_likeness_names_a_fault_only_after_a_while(edge: Edge) -> None:
+    edge.begin()
+    for _ in range(LEAST_INSTANTS - 1):
+        edge.time += S
+        edge.follow("imbalance", by=Diagnosis.SIGNATURE)
+    assert case_of(edge).fault is None
+    edge.time += S
+    edge.follow("imbalance", by=Diagnosis.SIGNATURE)
+    fault = case_of(edge).fault
+    assert fault is not None
+    assert (fault.name, fault.by) == ("imbalance", Diagnosis.SIGNATURE)
+
+
+def test_another_fault_takes_over_a_case_that_was_long_of_the_first(edge: Edge) -> None:
+    edge.begin()
+    for name, instants in (("imbalance", 5000), ("bearing-wear", 1000)):
+        for _ in range(instants):
+            edge.time += S
+            edge.follow(name)
+    fault = case_of(edge).fault
+    assert fault is not None
+    assert fault.name == "bearing-wear"
 
 
 def case_of(edge: Edge) -> Case:
