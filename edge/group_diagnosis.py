@@ -120,7 +120,7 @@ class GroupDiagnosis:
         by_signature[self.vibration.is_strange] = 0.0
         given = detection.outputs.get("fault_probability")
         # a model that knows the machine's life knows more than the trend of its score
-        by_trend = self.degradation.update(row.time, detection.score).astype(np.float32)
+        by_trend = self.degradation.update(row.time, detection.momentary).astype(np.float32)
         return Diagnoses(
             health=self.health.update(detection.score),
             zones=self.zones.update(row.value, running),

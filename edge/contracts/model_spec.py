@@ -49,11 +49,23 @@ class SignalReference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SustainedLimit:
+    """Above these limits (0..1] the exponentially weighted means of the score, over so many instants, are not of a healthy
+    machine, where both are: the quicker one ends it soon after a repair."""
+
+    limit: float
+    instants: int
+    quick_limit: float
+    quick_instants: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """The contract between a model and the edge; inputs, outputs and their shapes stand in `models/README.md`.
 
     persistence:           consecutive instants with a score ≥ 1 before an asset counts as anomalous
     min_coverage:          share of grid values a window needs to be scored (0..1)
+    sustained:             where small scores that last count, too
     false_alarms_per_week: alarms per machine-week on held-out healthy data
     """
 
@@ -69,6 +81,7 @@ class ModelSpec:
     faults: tuple[str, ...] = ()
     persistence: int = 1
     min_coverage: float = 0.5
+    sustained: SustainedLimit | None = None
     false_alarms_per_week: float | None = None
     trained_on: TrainedOn | None = None
     reference: dict[str, SignalReference] = field(default_factory=dict)

@@ -84,6 +84,14 @@ class _Trial:
             raise ModelError(f"{self._path}: period_s in its metadata is {spec.period_s}; it should be above 0")
         if not 0 <= spec.min_coverage <= 1:
             raise ModelError(f"{self._path}: min_coverage in its metadata is {spec.min_coverage}; it should be 0 to 1")
+        if spec.sustained and not (
+            all(0 < limit <= 1 for limit in (spec.sustained.limit, spec.sustained.quick_limit))
+            and min(spec.sustained.instants, spec.sustained.quick_instants) >= 1
+        ):
+            raise ModelError(
+                f"{self._path}: sustained in its metadata is {spec.sustained}; its limits should be above 0 and at most 1, and "
+                "its instants 1 or more"
+            )
         names = [signal.name for signal in spec.signals]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ModelError(f"{self._path}: its metadata name the signal '{twice[0]}' twice")

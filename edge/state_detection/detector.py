@@ -13,6 +13,7 @@ from edge.contracts.model_spec import WAVEFORM_PREFIX, ModelSpec
 from edge.contracts.plant import Asset
 from edge.contracts.sample_batch import TextTable
 from edge.state_detection.onnx_model import BATCH_MULTIPLE, OnnxModel
+from edge.state_detection.sustained import SustainedScore
 from edge.state_detection.watch import Watch
 
 # the number of a reason in `Detection.reason`; -1 is none
@@ -64,12 +65,14 @@ class Detection:
     """Detections of a group, (n_assets,) or (n_assets, n_signals of the model); rows that are withheld hold no meaning.
 
     score:      ≥ 0, 1.0 is the alarm limit; NaN where withheld
+    momentary:  the same of this window alone, without what lasts
     reason:     index in `REASONS`, `SCORED` (-1) where there is a score
     anomalous:  the score has been ≥ 1 for the model's persistence
     outputs:    the model's other outputs, as it gave them
     """
 
     score: Floats
+    momentary: Floats
     reason: NDArray[np.int8]
     anomalous: NDArray[np.bool_]
     coverage: Floats
@@ -108,6 +111,7 @@ class Detector:
         self._needed = np.concatenate([self._columns, self._context])
         self._codes_of_newest = b"", np.empty((0, 0), np.float32)
         self._streak = np.zeros(n_assets, np.int64)
+        self._sustained = SustainedScore(n_assets, spec.sustained) if spec.sustained else None
         # the model's inputs, padded as it pads them itself, so that a window is copied once
         self._n_padded = n_assets + -n_assets % BATCH_MULTIPLE
         self._window = np.empty((self._n_padded, spec.n_samples, len(spec.signals)), np.float32)
@@ -147,9 +151,13 @@ class Detector:
             unknown = (reason == SCORED) & (outputs["known"] < KNOWN_LIMIT)
             reason[unknown] = _NUMBER_OF[Reason.UNKNOWN_OPERATING_POINT]
         score[reason != SCORED] = np.nan
+        momentary = score
+        if self._sustained:
+            score = self._sustained.update(score)
         self._streak = np.where(score >= 1.0, self._streak + 1, 0)
         return Detection(
             score=score,
+            momentary=momentary,
             reason=reason,
             anomalous=self._streak >= spec.persistence,
             coverage=coverage,
@@ -244,10 +252,12 @@ class Detector:
                 )
 
     def state(self) -> dict[str, NDArray[np.generic]]:
-        return {"streak": self._streak}
+        return {"streak": self._streak} | (self._sustained.state() if self._sustained else {})
 
     def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
         self._streak[:] = state["streak"]
+        if self._sustained:
+            self._sustained.restore(state)
 
 
 def _wholeness(window: Floats) -> tuple[Floats, NDArray[np.bool_]]:
@@ -275,8 +285,10 @@ def _are_numbers(values: Floats, least: float) -> bool:
 
 def undetected(n_assets: int) -> Detection:
     """What there is without a model."""
+    score = np.full(n_assets, np.nan, np.float32)
     return Detection(
-        score=np.full(n_assets, np.nan, np.float32),
+        score=score,
+        momentary=score,
         reason=np.full(n_assets, REASONS.index(Reason.NO_MODEL), np.int8),
         anomalous=np.zeros(n_assets, np.bool_),
         coverage=np.zeros(n_assets, np.float32),

@@ -114,6 +114,7 @@ def test_what_a_signal_did_stays_while_it_is_unknown_and_over_a_restart() -> Non
 def detection(group: Group, score: float, **outputs: np.ndarray) -> Detection:
     return Detection(
         score=np.array([score], np.float32),
+        momentary=np.array([score], np.float32),
         reason=np.array([SCORED if np.isfinite(score) else REASONS.index(REASONS[0])], np.int8),
         anomalous=np.array([score >= 1.0]),
         coverage=np.ones(1, np.float32),

@@ -3,7 +3,15 @@ import pytest
 
 from edge.contracts.errors import RecordingError
 from edge.contracts.plant import AlarmSettings
-from models.calibrate import AlarmCounter, Calibration, FalseAlarms, calibrate, lowest_level
+from models.calibrate import (
+    SUSTAINED_MARGIN,
+    AlarmCounter,
+    Calibration,
+    FalseAlarms,
+    calibrate,
+    lowest_level,
+    sustained_limit,
+)
 from models.detectors import PcaDetector
 from models.detectors.base import purged_folds
 from models.features import FeatureGraph, Windows
@@ -127,3 +135,24 @@ def counted(scores: np.ndarray, time: np.ndarray, on: int, off: int) -> int:
         elif active and below >= off:
             active = False
     return count
+
+
+def test_a_mean_of_small_scores_has_a_limit_above_all_that_healthy_time_gave() -> None:
+    random = np.random.default_rng(2)
+    blocks = [random.uniform(0.0, 0.6, 4000) for _ in range(4)]
+    # what speaks for itself does not count as small
+    blocks[1][1000:1100] = 5.0
+    found = sustained_limit(blocks, 400)
+    assert found is not None
+    # the mean of the scores is 0.3, and that of 400 of them strays from it by a little
+    assert 0.3 * SUSTAINED_MARGIN < found.limit < 0.35 * SUSTAINED_MARGIN
+    assert (found.instants, found.quick_instants) == (400, 20)
+    assert found.quick_limit == pytest.approx(0.8 * found.limit)
+    higher = sustained_limit([*blocks, np.full(4000, 0.5)], 400)
+    assert higher is not None
+    assert higher.limit == pytest.approx(0.5 * SUSTAINED_MARGIN, rel=1e-3)
+
+
+def test_little_time_and_scores_near_the_limit_give_no_limit_of_their_mean() -> None:
+    assert sustained_limit([np.full(3999, 0.3)], 400) is None
+    assert sustained_limit([np.full(40_000, 0.9)], 400) is None
