@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from edge.contracts.model_spec import WAVEFORM_PREFIX, ModelSignal, SignalReference
+from edge.contracts.model_spec import WAVEFORM_PREFIX, ModelSignal, ModelSpec, SignalReference
 from edge.pipeline import OnnxModel
 from models.calibrate import Calibration
 from models.figures import plainly
@@ -74,7 +74,7 @@ Content (SHA-256): `{on.sha256}`
 ## How it decides
 
 {_decides(trained, window_s)} The score is a distance in units of its limit: **1.0 is the alarm limit**. The machine counts as
-anomalous after {spec.persistence} scores of 1 or more in a row.
+anomalous after {spec.persistence} scores of 1 or more in a row.{_sustained(spec)}
 {_modes(trained)}
 <!-- scores -->
 
@@ -187,6 +187,15 @@ held {figures["rul_coverage"]:.0%} of the time. What is farther off than {figure
 def _machines(trained: TrainedModel) -> str:
     machines = trained.spec.figures["machines"]
     return f" of {', '.join(machines)}" if len(machines) > 1 else ""
+
+
+def _sustained(spec: ModelSpec) -> str:
+    if (known := spec.sustained) is None:
+        return ""
+    return (
+        f" So it does where the mean of small scores over {plainly(known.instants * spec.period_s / 3600)} h lies above "
+        f"{known.limit:.2f}, as it never did while the machine was healthy."
+    )
 
 
 def _modes(trained: TrainedModel) -> str:

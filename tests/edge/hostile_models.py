@@ -628,6 +628,10 @@ CASES: dict[str, Hostile] = {
     "wrong-period": Hostile(
         way=Way.TRIED, make=_of(period_s=5.0), words="expects a period of 5.0 s, the plant file says 1.0 s"
     ),
+    "sustained-nonsense": Hostile(
+        make=_of(sustained={"limit": 0.0, "instants": 3600, "quick_limit": 0.4, "quick_instants": 180}),
+        words="sustained in its metadata is",
+    ),
     "no-period": Hostile(make=_of(period_s=0.0), words="period_s in its metadata is 0.0"),
     "coverage-above-1": Hostile(make=_of(min_coverage=2.0), words="min_coverage in its metadata is 2.0"),
     # its golden vectors

@@ -15,6 +15,7 @@ from edge.contracts.plant import Plant
 from edge.contracts.plant_file import load_plant
 from edge.contracts.sample_batch import Quality, SampleBatch
 from edge.pipeline import OnnxModel, Pipeline, Results, grid_values
+from tests.edge.conftest import write_model
 
 S = 1_000_000_000
 START = 1_700_000_000 * S
@@ -169,6 +170,26 @@ def test_the_whole_life_of_an_alarm(pipeline: Pipeline) -> None:
     (returned,) = replay(pipeline, rows([5.0] * 7, start=15)).alarms
     assert (returned.alarm_id, returned.state) == (raised.alarm_id, AlarmState.NORMAL)
     assert pipeline.alarms.open == ()
+
+
+def test_a_small_deviation_that_lasts_raises_an_alarm_and_ends_after_the_repair(make_plant: MakePlant, tmp_path: Path) -> None:
+    path = tmp_path / "press.onnx"
+    write_model(path, sustained={"limit": 0.5, "instants": 100, "quick_limit": 0.4, "quick_instants": 5})
+    pipeline = Pipeline(make_plant(), {"press": OnnxModel.load(path)})
+    # a score of 0.3 is usual, one of 0.8 stays below the limit of 1
+    found = replay(pipeline, rows([3.0] * 400 + [8.0] * 400 + [3.0] * 60))
+    score = np.array([each.score or 0.0 for each in found.assessments])
+    raised = np.flatnonzero(score >= 1.0)
+    assert score[:400].max() == pytest.approx(0.3)
+    # the mean comes from 0.3 to 0.5 of 0.8 in 100 · ln(5 / 3) instants
+    assert raised[0] == pytest.approx(400 + 100 * np.log(5 / 3), abs=3)
+    assert raised[-1] < 810
+    assert [each.state for each in found.alarms if each.rule == "anomaly"] == [
+        AlarmState.ACTIVE_UNACKNOWLEDGED,
+        AlarmState.RETURNED_UNACKNOWLEDGED,
+    ]
+    assert found.assessments[700].state is State.ANOMALOUS
+    assert all(each.rul_h is None for each in found.assessments)
 
 
 def test_a_fixed_limit_raises_its_own_alarm_with_words_in_both_languages(pipeline: Pipeline) -> None:
