@@ -28,6 +28,8 @@ from models.training import train
 from simulator.accelerometers import VibrationRecorder
 from simulator.demo.first_models import HEALTHY_HOURS
 from simulator.generate import SHIFT_H, START, Labels, Story, generate
+from simulator.machines.catalogue import MACHINES
+from simulator.randomness import Draws
 from simulator.scenario import Happening, Injection, Repair, Scenario, happenings
 
 S_PER_H: Final = 3600.0
@@ -46,6 +48,7 @@ class Play:
 
     name: str
     asset: str
+    asset_class: str
     recording: Recording
     labels: Labels
     waveforms: tuple[WaveformRecording, ...]
@@ -102,6 +105,7 @@ def play(
     return Play(
         name=name,
         asset=asset,
+        asset_class=plant.assets[asset].asset_class,
         recording=recording,
         labels=labels,
         waveforms=tuple(listener.recordings) if listener else (),
@@ -196,10 +200,14 @@ def _acknowledged(pipeline: Pipeline, asset: str, time: int) -> list[Alarm]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """One fault of a story: from its first trace to its repair [ns UTC]; `fails` where it completes before that."""
+    """One fault of a story: from its first trace to its repair [ns UTC]; `fails` where it completes before that.
+
+    severity: what it grows to; reached: how far it had come when it was repaired, 1 is failure
+    """
 
     fault: str
     severity: float
+    reached: float
     begins: int
     ends: int
     fails: int | None
@@ -207,10 +215,15 @@ class Trouble:
 
 def troubles(played: Play) -> list[Trouble]:
     """The faults of a play, in the order of their beginnings; sensors' faults are named `sensor: <signal> <kind>`."""
-    end = int(played.recording.time[-1])
+    return of_story(played.story, played.asset_class, int(played.recording.time[-1]))
+
+
+def of_story(story: Sequence[Happening], asset_class: str, end: int) -> list[Trouble]:
+    """The faults of a story of one machine of this class until `end` [ns UTC]."""
+    laws = {fault.id: fault.law for fault in MACHINES[asset_class](Draws([(1,)])).faults}
     found = []
-    for number, happening in enumerate(played.story):
-        later = played.story[number + 1 :]
+    for number, happening in enumerate(story):
+        later = story[number + 1 :]
         repaired = next((each.at_s for each in later if isinstance(each.action, Repair)), None)
         begins = START + round(happening.at_s * 1e9)
         ends = START + round(repaired * 1e9) if repaired is not None else end
@@ -218,10 +231,14 @@ def troubles(played: Play) -> list[Trouble]:
         if isinstance(action, Injection):
             complete = begins + round(action.over_s * 1e9)
             fails = complete if action.severity >= 1.0 and complete <= ends else None
-            found.append(Trouble(fault=action.fault, severity=action.severity, begins=begins, ends=ends, fails=fails))
+            share = np.array(min((ends - begins) / 1e9 / max(action.over_s, 1e-9), 1.0))
+            reached = action.severity * float(laws[action.fault](share))
+            found.append(
+                Trouble(fault=action.fault, severity=action.severity, reached=reached, begins=begins, ends=ends, fails=fails)
+            )
         elif (sensor := getattr(action, "signal", None)) is not None:
             fault = f"sensor: {sensor} {getattr(action, 'kind', '')}".rstrip()
-            found.append(Trouble(fault=fault, severity=0.0, begins=begins, ends=ends, fails=None))
+            found.append(Trouble(fault=fault, severity=0.0, reached=0.0, begins=begins, ends=ends, fails=None))
     return found
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from docs.machines import ROOT
-from docs.played import Finding, Play, Said, false_alarms, findings, life_errors, play, replay, trained
+from docs.played import Finding, Play, Said, Trouble, false_alarms, findings, life_errors, play, replay, trained
 from edge.contracts.plant import Plant
 from edge.contracts.plant_file import load_plant
 from simulator.scenario import load_scenario
@@ -102,6 +102,7 @@ def page(told: Sequence[Told], minutes: float) -> str:
         "",
         "- **found**: an anomaly alarm in the time of the fault; **lead**: hours from it until it was complete, or repaired",
         "- **false**: anomaly alarms when nothing was wrong, nor had been for half an hour",
+        "- **reached**: how far the fault had come when it was repaired, or when it was complete; 1 is failure",
         "- **limits**: the fixed alarm limits that the plant has today: the floor",
         "- **first**, **at last**: the fault that the case named when it first named one, and at its end",
         "",
@@ -139,7 +140,7 @@ def _scenario(scenario: str, told: Sequence[Told]) -> list[str]:
         "",
         f"The right fault was named first in {right} of {len(named)} found ones, at last in {right_last}.",
         "",
-        "| machine | story | fault | severity | grows h | found after h | lead h | limits' lead h | first | at last |",
+        "| machine | story | fault | reached | grows h | found after h | lead h | limits' lead h | first | at last |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for each, found in rows:
@@ -147,7 +148,7 @@ def _scenario(scenario: str, told: Sequence[Told]) -> list[str]:
         until = trouble.fails or trouble.ends
         limit = None if found.limit_after_h is None else (until - trouble.begins) / 3.6e12 - found.limit_after_h
         lines.append(
-            f"| {each.asset} | {each.story} | {trouble.fault} | {trouble.severity:g} | {(until - trouble.begins) / 3.6e12:.2f} "
+            f"| {each.asset} | {each.story} | {trouble.fault} | {_reached(trouble)} | {(until - trouble.begins) / 3.6e12:.2f} "
             f"| {_h(found.after_h)} | {_h(found.lead_h)} | {_h(limit)} | {found.first_named or '–'} | {found.named or '–'} |"
         )
     return [*lines, ""]
@@ -183,6 +184,11 @@ def _coverage(lives: NDArray[np.float64]) -> str:
     inside = ((p10 <= truth) & (truth <= p90)).mean()
     error = np.median(np.abs(p50 / np.maximum(truth, 1 / 60) - 1))
     return f"{inside:.2f} | {error:.2f}"
+
+
+def _reached(trouble: Trouble) -> str:
+    # a sensor's fault has no failure that it leads to
+    return f"{trouble.reached:.2g}" if trouble.severity else "–"
 
 
 def _h(hours: float | None) -> str:
