@@ -84,6 +84,9 @@ class Grid:
     def advance(self, to: int) -> Iterator[GridRow]:
         """Close every instant before `to` less the lateness, in order."""
         period, limit = self.group.period_ns, to - self.group.lateness_ns - 1
+        if self._next is not None and self._next > limit:
+            # what waits is not even looked at: samples come more often than instants are due
+            return
         pending = self._sorted_pending()
         if self._next is None:
             if not len(pending) or pending.time[0] > limit:
