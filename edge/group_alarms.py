@@ -1,6 +1,7 @@
 """From what was found of a group to alarms and cases: conditions, the alarm list, and what is said of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,9 @@ from edge.advisory_generation.case_list import CaseList
 from edge.advisory_generation.conditions import Change, Conditions
 from edge.advisory_generation.rules import ANOMALY, ENERGY, RuleTable, rule_table
 from edge.advisory_generation.wording import anomaly_text, energy_text, guilty_signals, limit_text, measured_text
-from edge.contracts.alarm import Alarm, Evidence, Suppression
+from edge.contracts.alarm import Alarm, BilingualText, Evidence, Suppression
 from edge.contracts.assessment import Assessment
+from edge.contracts.assessment_table import AssessmentTable
 from edge.contracts.case import Case
 from edge.contracts.performance import SpecificEnergy
 from edge.groups import Group
@@ -41,44 +43,52 @@ class GroupAlarms:
         value: Floats,
         excessive: Floats,
         running: NDArray[np.bool_],
-        assessments: Mapping[int, Assessment],
-        lots: Mapping[int, SpecificEnergy],
+        assessments: AssessmentTable,
+        lot: Callable[[int], SpecificEnergy | None],
     ) -> list[Alarm]:
         """The alarms that one instant has changed.
 
         confirmed: (n_assets,) the anomaly has lasted for the model's persistence; excessive: 1 where too much energy is used
+        lot: of an asset the newest one, by what there is to say of its energy
         """
         changed = self._suppressed(time, running)
         level = np.column_stack([score.astype(np.float64), excessive, value[:, self._limit_columns]])
         # a machine that stands is not judged by limits that are meant for one that runs
         level[~running] = np.nan
         for change in self.conditions.update(time, level, confirmed):
-            if (alarm := self._alarm(time, change, assessments.get(change.asset), level, lots.get(change.asset))) is not None:
+            assessment = assessments.of(change.asset) if change.asset in assessments.told else None
+            newest = lot(change.asset) if assessment is not None else None
+            if (alarm := self._alarm(time, change, assessment, level, newest)) is not None:
                 changed.append(alarm)
                 self._cases.take(time, [alarm])
         return changed
 
-    def follow(self, time: int, assessments: Mapping[int, Assessment], by_fault: Mapping[int, dict[str, float]]) -> list[Case]:
+    def follow(self, time: int, assessments: AssessmentTable, by_fault: Callable[[int], dict[str, float]]) -> list[Case]:
         """The cases of the group's assets of which there is something to tell.
 
-        by_fault: of each asset with a case the probabilities of the fault modes
+        by_fault: of an asset with a case the probabilities of the fault modes
         """
         told = []
         there = self._cases.assets
-        for asset, assessment in assessments.items() if there else ():
-            if assessment.asset not in there:
+        for asset in assessments.told if there else ():
+            if assessments.assets[asset] not in there:
                 continue
-            settings = self.group.settings[asset]
-            # where no score says so, those that its alarms rest on
-            known = settings.signals.keys() | settings.waveforms.keys()
-            signals = guilty_signals(assessment.contribution) or tuple(
-                name for name in self._cases.signals(assessment.asset) if name in known
-            )
-            facts = measured_text(settings, signals, assessment.measured, assessment.expected)
-            case = self._cases.follow(time, assessment, by_fault.get(asset, {}), self._knowledge, facts)
+            assessment = assessments.of(asset)
+            facts = partial(self._facts, asset, assessment)
+            case = self._cases.follow(time, assessment, by_fault(asset), self._knowledge, facts)
             if case is not None:
                 told.append(case)
         return told
+
+    def _facts(self, asset: int, assessment: Assessment) -> BilingualText:
+        """What was measured, in words."""
+        settings = self.group.settings[asset]
+        # where no score says so, those that its alarms rest on
+        known = settings.signals.keys() | settings.waveforms.keys()
+        signals = guilty_signals(assessment.contribution) or tuple(
+            name for name in self._cases.signals(assessment.asset) if name in known
+        )
+        return measured_text(settings, signals, assessment.measured, assessment.expected)
 
     def can_alarm(self, asset: str, rule: str) -> bool:
         column = next((number for number, each in enumerate(self.rules.rules) if each.name == rule), None)

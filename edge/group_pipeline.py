@@ -1,8 +1,8 @@
 """The blocks of ISO 13374 in order, for one group of assets: every array has one row for each asset."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from edge.advisory_generation.alarm_list import AlarmList
 from edge.advisory_generation.case_list import CaseList
 from edge.contracts.alarm import Alarm
-from edge.contracts.assessment import Assessment, Diagnosis, ModelIdentity, State
+from edge.contracts.assessment import Assessment, Diagnosis, ModelIdentity
+from edge.contracts.assessment_table import AssessmentTable
 from edge.contracts.case import Case
 from edge.contracts.performance import Performance
 from edge.contracts.plant import Plant
@@ -37,15 +38,40 @@ UNSCORED_SAMPLES: Final = 10
 SPECTRUM_NS: Final = 60 * 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """What one `advance` gave, in the order it came about. Spectra are for showing, and are not kept."""
+    """What one `advance` gave, in the order it came about. Spectra are for showing, and are not kept.
 
-    assessments: list[Assessment] = field(default_factory=list)
-    alarms: list[Alarm] = field(default_factory=list)
-    cases: list[Case] = field(default_factory=list)
-    performances: list[Performance] = field(default_factory=list)
-    spectra: list[WaveformSpectrum] = field(default_factory=list)
+    tables: the assessments of each group and instant as columns, which costs little; `assessments` makes objects of them
+    """
+
+    def __init__(
+        self,
+        *,
+        assessments: Iterable[Assessment] = (),
+        alarms: Iterable[Alarm] = (),
+        cases: Iterable[Case] = (),
+        performances: Iterable[Performance] = (),
+    ) -> None:
+        self.tables: list[AssessmentTable] = []
+        self.alarms, self.cases, self.performances = list(alarms), list(cases), list(performances)
+        self.spectra: list[WaveformSpectrum] = []
+        self._objects, self._made = list(assessments), 0
+
+    @property
+    def assessments(self) -> list[Assessment]:
+        """One by one."""
+        for table in self.tables[self._made :]:
+            self._objects.extend(table)
+        self._made = len(self.tables)
+        return self._objects
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Results) and self._all() == other._all()
+
+    def _all(self) -> tuple[Sequence[object], ...]:
+        return self.assessments, self.alarms, self.cases, self.performances, self.spectra
+
+    __hash__ = None  # type: ignore[assignment]  # it grows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,13 +123,11 @@ class GroupPipeline:
         self._running_signal, self._running_above = _running(group)
         self._running_cell = np.arange(n_assets) * n_signals + np.maximum(self._running_signal, 0)
         self._always_runs = self._running_signal < 0
-        # of each asset the signals that are numbers, which as a rule are the same for all
-        self._measured = [
-            [name for name, present in zip(group.names, presences, strict=True) if present] for presences in group.is_number
-        ]
         self._measured_columns = np.flatnonzero(group.is_number.any(axis=0))
-        self._measured_names = [group.names[column] for column in self._measured_columns]
-        self._measure_alike = bool((group.is_number == group.is_number[0]).all())
+        self._measured_names = tuple(group.names[column] for column in self._measured_columns)
+        # which asset has which of them: as a rule all have all
+        has = group.is_number[:, self._measured_columns]
+        self._measured = None if has.all() else has
         self._spectrum_told = np.full(n_assets, NEVER, np.int64)
 
     def serve(self, model: OnnxModel | None, shadow: OnnxModel | None) -> None:
@@ -173,21 +197,20 @@ class GroupPipeline:
     def tell(self, scored: Scored, results: Results) -> None:
         """What there is to say of it: assessments, production, alarms, cases and spectra."""
         row, running, detection, found = scored.row, scored.running, scored.detection, scored.found
-        spoken = np.flatnonzero(~row.silent).tolist()
-        assessments = self._assessments(row, detection, found)
-        results.assessments.extend(assessments.values())
+        table = self._assessments(row, detection, found)
+        results.tables.append(table)
         anomalous = detection.score >= 1.0
         results.performances.extend(
             self.production.advance(row.time, row.value, running, detection.reason, anomalous, row.silent)
         )
         excessive = self.production.excessive
-        lots = {asset: lot for asset in spoken if (lot := self.production.newest(asset)) is not None}
         alarms = self.alarms.update(
-            row.time, detection.score, detection.anomalous, row.value, excessive, running, assessments, lots
+            row.time, detection.score, detection.anomalous, row.value, excessive, running, table, self.production.newest
         )
         results.alarms.extend(alarms)
-        by_fault = {asset: found.by_fault(asset) for asset in spoken if anomalous[asset]}
-        results.cases.extend(self.alarms.follow(row.time, assessments, by_fault))
+        results.cases.extend(
+            self.alarms.follow(row.time, table, lambda asset: found.by_fault(asset) if anomalous[asset] else {})
+        )
         if self.waveforms:
             results.spectra.extend(self._spectra(row, {alarm.asset for alarm in alarms}))
 
@@ -216,53 +239,38 @@ class GroupPipeline:
         level = value.take(self._running_cell)
         return self._always_runs | np.isnan(level) | (level > self._running_above)
 
-    def _assessments(self, row: GridRow, detection: Detection, found: Diagnoses) -> dict[int, Assessment]:
-        """By asset what is said of it at this instant; nothing of those that have been silent for long."""
-        names = self._measured_names
-        numbers = _rows(values := row.value[:, self._measured_columns].astype(np.float32))
-        # as a rule every signal of every asset has a number
-        there = np.isfinite(values)
-        whole: list[bool] = np.asarray(there.all(axis=1) & self._measure_alike).tolist()
+    def _assessments(self, row: GridRow, detection: Detection, found: Diagnoses) -> AssessmentTable:
+        """What is said of the assets at this instant; nothing of those that have been silent for long."""
         spec = self.detector.model.spec if self.detector else None
-        model = ModelIdentity(name=spec.name, version=spec.version) if spec else None
-        # contributions may go on with the waveforms
-        sources = [*(signal.name for signal in spec.signals), *(wave.name for wave in spec.waveforms)] if spec else []
         outputs = detection.outputs if spec else {}
-        contribution, expected = (_rows(outputs[name]) if name in outputs else None for name in ("contribution", "expected"))
-        known = list(outputs["known"]) if "known" in outputs else None
-        scores, coverage, health = list(detection.score), list(detection.coverage), list(found.health)
-        reasons, has_health = detection.reason.tolist(), np.isfinite(found.health).tolist()
-        is_anomalous, zones = detection.anomalous.tolist(), found.all_zones
+        reasons = detection.reason
+        scored = reasons == SCORED
         # without an anomaly there is nothing to name, whatever it is like
-        nameable = [found.by is Diagnosis.MODEL or score >= 1.0 for score in detection.score.tolist()]
-        told = {}
-        for asset in np.flatnonzero(~row.silent).tolist():
-            scored = reasons[asset] == SCORED
-            measured: dict[str, float | None] = dict(zip(names, numbers[asset], strict=True))
-            if not whole[asset]:
-                finite = dict(zip(names, there[asset].tolist(), strict=True))
-                measured = {name: (measured[name] if finite[name] else None) for name in self._measured[asset]}
-            told[asset] = Assessment(
-                asset=self.group.assets[asset],
-                time=row.time,
-                state=State.WITHHELD if not scored else State.ANOMALOUS if is_anomalous[asset] else State.NORMAL,
-                reason=None if scored else REASONS[reasons[asset]],
-                score=scores[asset] if scored else None,
-                contribution=dict(zip(sources, contribution[asset], strict=False))
-                if scored and contribution is not None
-                else None,
-                measured=measured,
-                expected=dict(zip(sources, expected[asset], strict=False)) if scored and expected is not None else None,
-                known=known[asset] if scored and known is not None else None,
-                coverage=coverage[asset],
-                health=health[asset] if has_health[asset] else None,
-                zone=zones[asset],
-                vibration_zone=found.zones[asset],
-                fault=found.fault(asset) if scored and nameable[asset] else None,
-                rul_h=found.lives[asset] if scored else None,
-                model=model,
-            )
-        return told
+        nameable = scored if found.by is Diagnosis.MODEL else scored & (detection.score >= 1.0)
+        faults = {asset: found.fault(asset) for asset in np.flatnonzero(nameable).tolist()} if found.faults else {}
+        return AssessmentTable(
+            assets=self.group.assets,
+            told=np.flatnonzero(~row.silent).tolist(),
+            time=row.time,
+            reasons=[None if number == SCORED else REASONS[number] for number in reasons.tolist()],
+            anomalous=detection.anomalous.tolist(),
+            score=detection.score,
+            coverage=detection.coverage,
+            health=found.health,
+            signals=self._measured_names,
+            measured=row.value[:, self._measured_columns].astype(np.float32),
+            has=self._measured,
+            # contributions may go on with the waveforms
+            sources=(*(signal.name for signal in spec.signals), *(wave.name for wave in spec.waveforms)) if spec else (),
+            contribution=outputs.get("contribution"),
+            expected=outputs.get("expected"),
+            known=outputs.get("known"),
+            zones=found.all_zones,
+            vibration_zones=found.zones,
+            faults={asset: fault for asset, fault in faults.items() if fault is not None},
+            lives={asset: life for asset, life in enumerate(found.lives) if life is not None},
+            model=ModelIdentity(name=spec.name, version=spec.version) if spec else None,
+        )
 
     def _spectra(self, row: GridRow, alarmed: set[str]) -> list[WaveformSpectrum]:
         told = []
@@ -318,13 +326,6 @@ class GroupPipeline:
             **self.diagnosis.blocks(),
         }
         return blocks | ({"detector": self.detector} if self.detector else {})  # type: ignore[return-value]
-
-
-def _rows(values: NDArray[np.float32]) -> list[list[float]]:
-    """The numbers of each row, as float32 still: so they are written in their shortest form."""
-    flat: list[Any] = list(values.ravel())
-    width = values.shape[1]
-    return [flat[first : first + width] for first in range(0, len(flat), width)]
 
 
 def _waveforms(plant: Plant, group: Group, account: SampleAccount) -> dict[tuple[str, int], WaveformHold]:

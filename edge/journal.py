@@ -25,11 +25,13 @@ from numpy.typing import NDArray
 
 from edge.contracts.alarm import Alarm, AlarmState
 from edge.contracts.assessment import Assessment
+from edge.contracts.assessment_table import AssessmentTable
 from edge.contracts.audit import ModelAudit
 from edge.contracts.case import Case, CaseState
 from edge.contracts.errors import KullagerError, MessageError
 from edge.contracts.performance import Performance
 from edge.contracts.topics import Topics
+from edge.formats.assessment_json import encode_table
 from edge.formats.json_message import SCHEMA, Identity, decode, encode
 from edge.sqlite_damage import check, is_damage, set_aside
 
@@ -148,7 +150,7 @@ class Journal:
 
     def append(
         self,
-        results: Sequence[Result],
+        results: Iterable[Result | AssessmentTable],
         now: float,
         reached: Sequence[int],
         open_alarms: tuple[Iterable[Alarm], Iterable[str], Iterable[Case]] | None = None,
@@ -158,12 +160,9 @@ class Journal:
         reached:     for each group of the pipeline the last instant that was assessed
         open_alarms: the open alarms, the ids of those whose condition holds, and the open cases, where they have changed
         """
-        entries, seq = [], self.last_seq
+        entries: list[Entry] = []
         for result in results:
-            seq += 1
-            topic, clears = self._address(result)
-            payload = encode(result, Identity(edge=self._edge, journal=self.id, seq=seq))
-            entries.append(Entry(seq=seq, topic=topic, payload=payload, clears=clears))
+            entries += self._entries(result, self.last_seq + 1 + len(entries))
         if not entries:
             return []
         try:
@@ -184,8 +183,21 @@ class Journal:
                 self._db.execute("ROLLBACK")
             self.is_damaged |= is_damage(error)
             raise JournalError(f"{self.path}: cannot be written: {error}") from None
-        self.last_seq = seq
+        self.last_seq = entries[-1].seq
         return entries
+
+    def _entries(self, result: Result | AssessmentTable, first: int) -> list[Entry]:
+        """What is written of a result, or of each in a table, numbered from `first` on."""
+        if not isinstance(result, AssessmentTable):
+            topic, clears = self._address(result)
+            payload = encode(result, Identity(edge=self._edge, journal=self.id, seq=first))
+            return [Entry(seq=first, topic=topic, payload=payload, clears=clears)]
+        topics = [self._topics.assessment(result.assets[row]) for row in result.told]
+        payloads = encode_table(result, self._edge, self.id, first)
+        return [
+            Entry(seq=seq, topic=topic, payload=payload, clears=False)
+            for seq, (topic, payload) in enumerate(zip(topics, payloads, strict=True), first)
+        ]
 
     def _address(self, result: Result) -> tuple[str, bool]:
         """The topic of a result, and whether nothing is left there to keep."""

@@ -21,6 +21,7 @@ from edge import __version__
 from edge.application_certificate import ends_in
 from edge.commands import Commands
 from edge.contracts.alarm import Alarm
+from edge.contracts.assessment_table import AssessmentTable
 from edge.contracts.audit import ModelAudit
 from edge.contracts.case import Case, CaseState
 from edge.contracts.command import AlarmCommand, AlarmVerb, EvidenceCommand
@@ -73,7 +74,7 @@ class EdgeService:
 
     def __init__(self, plant: Plant, home: Path, environ: Mapping[str, str]) -> None:
         self._plant, self._home, self._environ = plant, home, environ
-        self._unwritten: deque[Result] = deque()
+        self._unwritten: deque[Result | AssessmentTable] = deque()
         self._models = ModelsInService(plant, home, self._audit)
         classes = (asset.asset_class for asset in plant.assets.values())
         knowledge = load_knowledge(classes, home / "edge" / "knowledge")
@@ -254,9 +255,10 @@ class EdgeService:
             self._take(self._interrupted.pop(0))
         if (to := self._clock.time(time.monotonic())) is not None:
             results = self._pipeline.advance(to)
-            for found in results.assessments:
-                self._assessed[found.asset][found.reason or found.state] += 1
-            for found_ones in (results.assessments, results.alarms, results.cases, results.performances):
+            for table in results.tables:
+                for row in table.told:
+                    self._assessed[table.assets[row]][table.reasons[row] or table.state(row)] += 1
+            for found_ones in (results.tables, results.alarms, results.cases, results.performances):
                 self._unwritten.extend(found_ones)
             self._write()
             self._evidence.saw(results.alarms, results.spectra)
@@ -295,9 +297,10 @@ class EdgeService:
             if self._journal_problem is None:
                 logger.error("%s; results wait in memory", error)
             self._journal_problem = str(error)
-            while len(self._unwritten) > MAX_UNWRITTEN:
-                self._unwritten.popleft()
-                self._lost += 1
+            number = sum(map(_number, self._unwritten))
+            while number > MAX_UNWRITTEN:
+                lost = _number(self._unwritten.popleft())
+                number, self._lost = number - lost, self._lost + lost
             return
         if self._journal_problem is not None:
             logger.info("the journal can be written again; %d results were lost", self._lost)
@@ -404,3 +407,8 @@ class EdgeService:
             self._journal.save_state(self._pipeline.state())
         except JournalError as error:
             logger.error("%s", error)
+
+
+def _number(result: Result | AssessmentTable) -> int:
+    """How many results it is."""
+    return len(result) if isinstance(result, AssessmentTable) else 1

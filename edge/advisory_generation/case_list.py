@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from edge.advisory_generation.advice import NS_PER_H, advise
@@ -105,11 +105,11 @@ class CaseList:
         assessment: Assessment,
         probabilities: dict[str, float],
         knowledge: ClassKnowledge,
-        facts: BilingualText,
+        facts: Callable[[], BilingualText],
     ) -> Case | None:
         """One instant of an asset that has a case; the case where there is something to tell.
 
-        probabilities: of each fault mode now; facts: what was measured, in words
+        probabilities: of each fault mode now; facts: gives what was measured, in words, which only news needs
         """
         asset = assessment.asset
         case = self._cases[asset]
@@ -133,7 +133,7 @@ class CaseList:
         told_at, told = self._told.get(asset, (0, None))
         if told is not None and not _is_news(told, case) and time - told_at < REFRESH_NS:
             return None
-        advice = advise(time, fault, knowledge, life, facts)
+        advice = advise(time, fault, knowledge, life, facts())
         before = case.advice
         is_same = told is not None and _name(told.fault) == _name(fault)
         if before is not None and assessment.rul_h is None and (is_same or life is not None):

@@ -69,7 +69,7 @@ def rows() -> Iterator[Row]:
         note="as the detector calls it",
     )
     yield Row(
-        what=f"what there is to say of {N_ASSETS:,} assets: assessments as objects, production, alarms, cases",
+        what=f"what there is to say of {N_ASSETS:,} assets: assessments as columns, production, alarms, cases",
         unit="ms",
         ours=costs.median("messages"),
     )
@@ -77,7 +77,7 @@ def rows() -> Iterator[Row]:
         what=f"{N_ASSETS:,} assessments into the journal, written as JSON once",
         unit="ms",
         ours=costs.median("journal"),
-        peer="their JSON alone",
+        peer="the JSON of each as an object, alone",
         peer_value=costs.median("JSON"),
     )
 
@@ -116,7 +116,7 @@ def _measure(costs: Costs, folder: Path) -> None:
                 for each in results.assessments:
                     encode(each, identity)
             with costs.of("journal"):
-                journal.append(results.assessments, 0.0, [number])
+                journal.append(results.tables, 0.0, [number])
 
 
 def _padded(window: Arrays) -> dict[str, Arrays]:

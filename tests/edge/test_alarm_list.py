@@ -107,7 +107,7 @@ class AlarmListMachine(RuleBasedStateMachine):
         self.took(self.alarms.expire(self.time))
         for case in self.cases.open:
             quiet = Assessment(asset=case.asset, time=self.time, state=State.WITHHELD, measured={}, coverage=1.0)
-            self.cases.follow(self.time, quiet, {}, ClassKnowledge(), TEXT)
+            self.cases.follow(self.time, quiet, {}, ClassKnowledge(), lambda: TEXT)
 
     @rule(verb=st.sampled_from(AlarmVerb), data=st.data())
     def operator_asks(self, verb: AlarmVerb, data: st.DataObject) -> None:

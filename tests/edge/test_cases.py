@@ -76,7 +76,7 @@ class Edge:
             fault=named,
             rul_h=rul,
         )
-        return self.cases.follow(self.time, assessment, given, PUMP, facts)
+        return self.cases.follow(self.time, assessment, given, PUMP, lambda: facts)
 
     def told(self, *arguments: Any, **about: Any) -> Case:
         case = self.follow(*arguments, **about)
