@@ -8,14 +8,14 @@ from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import orjson
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from numpy.typing import NDArray
 
 from edge.formats.json_message import parse_time
+from tests.bench.mqtt_listener import Listener
 from tests.bench.opcua_rows import served
 from tests.bench.plants import N_SIGNALS, model_file, opcua_plant
 from tests.bench.processes import BenchError, Edge, broker, ended, free_port
@@ -40,43 +40,42 @@ def live(n_assets: int, *, measured_s: float = MEASURED_S) -> dict[str, float]:
         edge.wait_for("samples", lambda: edge.samples, 1.0)
         first_s = time.monotonic() - edge.begun
         edge.wait_for("scores", lambda: edge.scored, 12.0 * n_assets)
-        late: list[float] = []
-        _listen(stack, address, late)
-        begun, cpu_s, values = time.monotonic(), edge.cpu_s(), edge.samples
-        time.sleep(measured_s)
-        share = (edge.cpu_s() - cpu_s) / (time.monotonic() - begun)
+        values = edge.samples
+        with Listener(address, "kullager/+/+/+/+/assets/+/assessment") as listener:
+            begun, cpu_s = time.monotonic(), edge.cpu_s()
+            time.sleep(measured_s)
+            # asking the edge for its figures is not what it is there for
+            share = (edge.cpu_s() - cpu_s) / (time.monotonic() - begun)
         values = edge.samples - values
         memory_mb = edge.memory_mb()
         edge.end()
-        if dropped := ended(source)["dropped"]:
-            raise BenchError(f"the edge came too late for {dropped:,.0f} values of {n_assets:,} assets")
-    if abs(values - measured_s * n_assets * N_SIGNALS) > 2 * n_assets * N_SIGNALS or not late:
+        told = ended(source)
+    if told["dropped"]:
+        raise BenchError(f"the edge came too late for {told['dropped']:,.0f} values of {n_assets:,} assets")
+    late = _late(listener, told["taken"])
+    if abs(values - measured_s * n_assets * N_SIGNALS) > 2 * n_assets * N_SIGNALS:
         raise BenchError(f"{values:,.0f} values came, and {measured_s * n_assets * N_SIGNALS:,.0f} were sent")
-    # the source's time began when it did: the quickest of all is the offset of its clock
-    spread = np.array(late) - min(late)
+    if abs(len(late) - measured_s * n_assets) > 2 * n_assets:
+        raise BenchError(f"{len(late):,} assessments came, and {measured_s * n_assets:,.0f} were due")
     return {
         "share": share,
         "memory_mb": memory_mb,
         "first_s": first_s,
-        "p99_ms": 1000 * float(np.percentile(spread, 99)),
+        "p50_ms": 1000 * float(np.percentile(late, 50)),
+        "p99_ms": 1000 * float(np.percentile(late, 99)),
     }
 
 
-def _listen(stack: ExitStack, url: str, late: list[float]) -> None:
-    """Of each assessment that comes from here on, how long after its instant."""
-    host, _, port = url.removeprefix("mqtt://").partition(":")
-    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+def _late(listener: Listener, taken: list[tuple[int, float]]) -> NDArray[np.float64]:
+    """Of each assessment that came [s]: from when the source began to write what closed its instant until it was there.
 
-    def on_message(_client: Any, _userdata: Any, message: Any) -> None:
-        if not message.retain:
-            late.append(time.time() - parse_time(orjson.loads(message.payload)["time"]) / 1e9)
-
-    client.on_message = on_message
-    client.on_connect = lambda *_: client.subscribe("kullager/+/+/+/+/assets/+/assessment", qos=0)
-    client.connect(host, int(port))
-    client.loop_start()
-    stack.callback(client.loop_stop)
-    stack.callback(client.disconnect)
+    taken: of each notification the time of its newest values [us UTC], and when it was begun [s since 1970]
+    """
+    newest, begun = np.array([time for time, _ in taken]), np.array([moment for _, moment in taken])
+    came = [(moment, parse_time(orjson.loads(body)["time"])) for moment, body in listener.messages()]
+    moments, instants = np.array([moment for moment, _ in came]), np.array([time for _, time in came], np.int64)
+    closing = np.searchsorted(newest, instants // 1000 + round(LATENESS_S * 1e6), "right")
+    return np.asarray(moments - begun[closing])
 
 
 def rows() -> Iterator[Row]:
@@ -85,11 +84,12 @@ def rows() -> Iterator[Row]:
     size = f"{SIZES[-1]:,} assets × {N_SIGNALS} signals at 1 Hz, live"
     yield Row(what=size, unit="% of a core", ours=100 * most["share"], at_most=15.0)
     yield Row(
-        what=f"{size}: p99 of the assessments of an instant behind the first of all, at a subscriber",
+        what=f"{size}: from the notification that closes an instant to the assessment at a subscriber, 99 of 100 within",
         unit="ms",
         ours=most["p99_ms"],
         floor="1,000 acknowledgements at QoS 1 with bare paho 70–97",
         at_most=50.0,
+        note=f"half of them within {most['p50_ms']:.0f} ms; the source's writing and the broker are in it",
     )
     yield Row(what=f"{size}: memory", unit="MB", ours=most["memory_mb"], at_most=300.0)
     for small, large in pairwise(SIZES):

@@ -46,6 +46,8 @@ class Source:
         self._begin: float | None = None
         self._begin_us = self._done = 0
         self.sent = self.dropped = 0
+        # of each notification the time of its newest values [us UTC], and when it was begun [s since 1970]
+        self.taken: list[tuple[int, float]] = []
         self._handles = np.zeros(0, "<u4")
         self._past = list(range(PAST_S))
 
@@ -63,6 +65,7 @@ class Source:
 
     def take(self) -> bytes:
         """The body of a DataChangeNotification with all that is due."""
+        begun = time.time()
         if self._past:
             times = [self._begin_us - (PAST_S - self._past.pop(0)) * 1_000_000]
             if not self._past:
@@ -75,6 +78,7 @@ class Source:
             times = [self._begin_us + number * self._period_us for number in range(self._done, due)]
             self._done = due
         self.sent += len(times) * self._n
+        self.taken.append((times[-1], begun))
         items = b"".join(map(self._items, times))
         return struct.pack("<i", len(times) * self._n) + items + struct.pack("<i", -1)
 
@@ -153,7 +157,8 @@ async def main(port: int, n_nodes: int, rate_hz: float, kind: str, queue: int) -
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         await stop.wait()
         sent, dropped = sum(each.sent for each in sources), sum(each.dropped for each in sources)
-        print(json.dumps({"sent": sent, "dropped": dropped, "cpu_s": time.process_time()}), flush=True)
+        told = {"sent": sent, "dropped": dropped, "cpu_s": time.process_time(), "taken": sources[-1].taken if sources else []}
+        print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":
