@@ -72,7 +72,8 @@ def _templates(table: AssessmentTable, edge: str, journal: str, names: Mapping[s
         return "{" + ",".join(f"{_text(each)}:%s" for each in names[name]) + "}"
 
     kind, time = KINDS[Assessment], format_time(table.time)
-    head = f'{{"schema":{SCHEMA},"edge":{_text(edge)},"journal":{_text(journal)},"seq":%s,"kind":"{kind}","asset":%s,"time":"{time}"'
+    head = f'{{"schema":{SCHEMA},"edge":{_text(edge)},"journal":{_text(journal)},"seq":%s,"kind":"{kind}"'
+    head += f',"asset":%s,"time":"{time}"'
     model = orjson.dumps(table.model).decode().replace("%", "%%")
     zones = '"coverage":%s,"health":%s,"zone":%s,"vibration_zone":%s'
     known = "%s" if table.known is not None else _NULL
