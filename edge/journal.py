@@ -306,8 +306,10 @@ class Journal:
         if (pages - free) * page_size > self._max_bytes:
             rows = self._db.execute("SELECT seq FROM entry ORDER BY seq LIMIT ?", (TRIM_STEP,))
         else:
+            # only of the oldest: to look at all of them each second costs more than to write them
             rows = self._db.execute(
-                "SELECT seq FROM entry WHERE written < ? ORDER BY seq LIMIT ?", (now - self._max_age_s, TRIM_STEP)
+                "SELECT seq FROM (SELECT seq, written FROM entry ORDER BY seq LIMIT ?) WHERE written < ?",
+                (TRIM_STEP if self._oldest_is_due(now) else 0, now - self._max_age_s),
             )
         last = max((seq for (seq,) in rows), default=None)
         if last is None:
@@ -319,6 +321,10 @@ class Journal:
         self._trimmed_to = last
         logger.warning("%s: %d old results were dropped, up to number %d", self.path, dropped, last)
         return dropped
+
+    def _oldest_is_due(self, now: float) -> bool:
+        oldest = self._db.execute("SELECT written FROM entry ORDER BY seq LIMIT 1").fetchone()
+        return oldest is not None and oldest[0] < now - self._max_age_s
 
     def _fact(self, name: str) -> bytes | None:
         try:

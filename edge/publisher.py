@@ -23,7 +23,7 @@ from edge.mqtt_connection import Connected, Lost, Message, MqttConnection, Publi
 
 logger = logging.getLogger(__name__)
 
-MAX_IN_FLIGHT: Final = 500
+MAX_IN_FLIGHT: Final = 1000
 # a client that missed more asks again for the rest
 MAX_RESENT: Final = 1000
 
@@ -57,6 +57,8 @@ class Publisher:
         )
         self._next = journal.published() + 1
         self._in_flight: dict[int, int] = {}
+        # what was appended last: what of it had to wait is not read from disk again
+        self._newest: Sequence[Entry] = ()
         # what a broker that has forgotten everything should keep: topic → newest message
         self._retained: dict[str, bytes] = {}
         self._progress = asyncio.Event()
@@ -67,6 +69,11 @@ class Publisher:
     def published(self) -> int:
         """The number up to which the broker has acknowledged everything."""
         return min(self._in_flight.values(), default=self._next) - 1
+
+    @property
+    def unpublished(self) -> int:
+        """How many results the broker has not acknowledged."""
+        return self._journal.last_seq - self.published
 
     async def drained(self) -> None:
         """Wait until the broker has acknowledged all that the journal has, or is away."""
@@ -95,6 +102,7 @@ class Publisher:
 
     def publish_new(self, entries: Sequence[Entry] = ()) -> None:
         """Publish what is new. `entries` are what was just appended: they are not read from disk again."""
+        self._newest = entries = entries or self._newest
         while self.connected and len(self._in_flight) < MAX_IN_FLIGHT and self._next <= self._journal.last_seq:
             if not (entries and entries[0].seq <= self._next <= entries[-1].seq):
                 entries = self._journal.read(self._next, self._journal.last_seq, MAX_IN_FLIGHT)
@@ -102,8 +110,9 @@ class Publisher:
                 # trimmed before it could be published: readers learn it from the status
                 self._next = max(self._next, self._journal.trimmed_before)
                 return
-            for entry in entries[: MAX_IN_FLIGHT - len(self._in_flight)]:
-                if entry.seq >= self._next and not self._send(entry):
+            first = max(0, self._next - entries[0].seq)
+            for entry in entries[first : first + MAX_IN_FLIGHT - len(self._in_flight)]:
+                if not self._send(entry):
                     return
 
     def publish_status(self, status: EdgeStatus) -> None:
@@ -122,6 +131,7 @@ class Publisher:
     def journal_replaced(self) -> None:
         """The journal is another one now, and begins at 1."""
         self._next = 1
+        self._newest = ()
         self._in_flight.clear()
 
     def _send(self, entry: Entry) -> bool:

@@ -218,7 +218,7 @@ class EdgeService:
                 next_housekeeping = now + 1.0
                 self._ledger.look(now, time.time())
                 assessed = {name: dict(each) for name, each in self._assessed.items()}
-                self._telemetry.show(self._status(online=True), assessed, self._account_shown())
+                self._telemetry.show(self._status(online=True), assessed, self._account_shown(), self._publisher.unpublished)
                 self._keep_journal()
                 self._models.look()
                 self._evidence_files.look(self._clock.time(time.monotonic()))

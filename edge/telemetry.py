@@ -55,6 +55,7 @@ class Telemetry:
         self._account: AccountShown | None = None
         self._status: EdgeStatus | None = None
         self._assessed: Mapping[str, Mapping[str, int]] = {}
+        self._unpublished = 0
         self._shown = now()
         self._server: WSGIServer | None = None
         registry = CollectorRegistry()
@@ -80,9 +81,15 @@ class Telemetry:
             self._server.shutdown()
             self._server.server_close()
 
-    def show(self, status: EdgeStatus, assessed: Mapping[str, Mapping[str, int]], account: AccountShown) -> None:
-        """assessed: of each asset how many were normal, anomalous, or withheld for which reason, since the edge began."""
+    def show(
+        self, status: EdgeStatus, assessed: Mapping[str, Mapping[str, int]], account: AccountShown, unpublished: int = 0
+    ) -> None:
+        """assessed: of each asset how many were normal, anomalous, or withheld for which reason, since the edge began.
+
+        unpublished: results that the broker has not acknowledged
+        """
         self._status, self._assessed, self._account, self._shown = status, assessed, account, self._now()
+        self._unpublished = unpublished
 
     def collect(self) -> Iterator[Metric]:
         """All metrics of the last status; prometheus_client calls it."""
@@ -95,6 +102,9 @@ class Telemetry:
                 for state, count in counts.items():
                     counted.add_metric([asset, state], count)
             yield counted
+            yield GaugeMetricFamily(
+                "kullager_unpublished_results", "Results in the journal that the broker has not acknowledged", self._unpublished
+            )
         if (account := self._account) is not None:
             yield from _account(self._names, account)
 

@@ -69,7 +69,7 @@ def whole_edge(kind: str, n_assets: int, rate_hz: float, field: str = "") -> Mea
         edge = stack.enter_context(Edge(plant, home, metrics))
         edge.wait_for("samples", lambda: edge.samples, 1.0)
         first_s = time.monotonic() - edge.begun
-        edge.wait_for("scores", lambda: edge.scored, 5.0 * n_assets)
+        edge.wait_for_scores(5.0 * n_assets)
         cpu_s, wall = edge.cpu_s(), time.monotonic()
         time.sleep(MEASURED_S)
         # asking the edge for its figures, which are a second old, is not what it is there for: that all came is seen below

@@ -155,6 +155,11 @@ class Edge(Running):
         """Assessments with a score."""
         return sum(self.sum_of("kullager_assessments_total", f'state="{state}"') for state in ("normal", "anomalous"))
 
+    def wait_for_scores(self, at_least: float) -> None:
+        """Until so many assessments had a score, and the broker has what was said of the last minute."""
+        self.wait_for("scores", lambda: self.scored, at_least)
+        self.wait_for("results published of the last minute", lambda: -self.sum_of("kullager_unpublished_results"), -at_least)
+
     def wait_for(self, what: str, figure: Callable[[], float], at_least: float, limit_s: float = LONGEST_S) -> None:
         end = time.monotonic() + limit_s
         while (found := figure()) < at_least:
