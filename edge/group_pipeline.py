@@ -129,6 +129,7 @@ class GroupPipeline:
         has = group.is_number[:, self._measured_columns]
         self._measured = None if has.all() else has
         self._spectrum_told = np.full(n_assets, NEVER, np.int64)
+        self._layout_of: tuple[tuple[str, int] | None, NDArray[np.generic]] = None, np.empty(0)
 
     def serve(self, model: OnnxModel | None, shadow: OnnxModel | None) -> None:
         """From the next instant on `model` scores, and `shadow` beside it. What the windows hold stays."""
@@ -296,19 +297,27 @@ class GroupPipeline:
 
     def state(self) -> Arrays:
         arrays = {f"{name}/{key}": array for name, block in self._stateful().items() for key, array in block.state().items()}
-        return {LAYOUT: self.layout.as_array(), TEXTS: texts_as_array(self.group, self._site.texts), **arrays}
+        kind = self._model_identity, self.window.n_samples
+        if kind != self._layout_of[0]:
+            # of a thousand assets it is a megabyte, and the same for as long as the model is
+            self._layout_of = kind, self.layout.as_array()
+        return {LAYOUT: self._layout_of[1], TEXTS: texts_as_array(self.group, self._site.texts), **arrays}
+
+    @property
+    def _model_identity(self) -> str:
+        spec = self.detector.model.spec if self.detector else None
+        return f"{spec.name} {spec.version}" if spec else ""
 
     @property
     def layout(self) -> Layout:
         """What the rows and columns of the state stand for."""
-        spec = self.detector.model.spec if self.detector else None
         return Layout(
             assets=self.group.assets,
             settings=tuple(map(fingerprint, self.group.settings)),
             signals=self.group.names,
             numbers=tuple(map(tuple, self.group.signal.tolist())),
             rules=tuple(rule.name for rule in self.alarms.rules.rules),
-            model=f"{spec.name} {spec.version}" if spec else "",
+            model=self._model_identity,
             n_samples=self.window.n_samples,
         )
 

@@ -14,10 +14,9 @@ import sqlite3
 import uuid
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 import orjson
@@ -58,8 +57,7 @@ class JournalError(KullagerError):
     """The journal cannot be opened or written."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One message of the journal. `clears`: its topic has nothing to keep, the alarm or case is over.
 
     One that the disk has damaged has no topic, and says so with its number.

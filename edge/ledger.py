@@ -65,6 +65,7 @@ class Ledger:
     def __init__(self, path: Path, plant: Plant, cause_of: Callable[[str], str | None]) -> None:
         self.path, self._plant, self._cause_of = path, plant, cause_of
         rows = plant.signal_table
+        self._names = [(row.asset, row.name) for row in rows]
         self._stale = np.array([row.signal.stale_s for row in rows])
         self._newest: NDArray[np.int64] = np.full(len(rows), NEVER, np.int64)
         self._heard = np.zeros(len(rows))
@@ -111,7 +112,8 @@ class Ledger:
     @property
     def newest(self) -> dict[int, int]:
         """By number of the signal the time of its newest sample [ns UTC], of those that ever had one."""
-        return {int(index): int(self._newest[index]) for index in np.flatnonzero(self._newest != NEVER)}
+        there = np.flatnonzero(self._newest != NEVER)
+        return dict(zip(there.tolist(), self._newest[there].tolist(), strict=True))
 
     def silent(self, source: str) -> int:
         """How many signals of a source have an open gap."""
@@ -158,9 +160,8 @@ class Ledger:
 
         owed: by signal the time from where its past has still to be read back, which is what the next start has to know
         """
-        rows = self._plant.signal_table
-        times = {**self.newest, **(owed or {})}
-        newest = [(rows[index].asset, rows[index].name, time) for index, time in times.items()]
+        names = self._names
+        newest = [(*names[index], time) for index, time in {**self.newest, **(owed or {})}.items()]
 
         def keep() -> None:
             # at once: each by itself is a transaction of its own, and costs ten times as much

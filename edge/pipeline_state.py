@@ -55,11 +55,12 @@ class Layout:
     n_samples: int = 0
 
     def as_array(self) -> NDArray[np.generic]:
-        return np.array(json.dumps(asdict(self)))
+        # as bytes: numpy's own texts take four for each character
+        return np.frombuffer(json.dumps(asdict(self)).encode(), np.uint8)
 
     @classmethod
     def of_array(cls, array: NDArray[np.generic]) -> "Layout":
-        raw: dict[str, Any] = json.loads(str(array))
+        raw: dict[str, Any] = json.loads(array.tobytes() if array.dtype == np.uint8 else str(array))
         numbers = tuple(tuple(row) for row in raw.pop("numbers"))
         lists = {key: tuple(value) for key, value in raw.items() if isinstance(value, list)}
         return cls(numbers=numbers, **{**raw, **lists})

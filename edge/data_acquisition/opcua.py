@@ -302,7 +302,10 @@ class OpcuaAcquisition:
 
     def _note_deleted(self, records: Records) -> None:
         """A server that deletes a node says so as the last status of its items (part 4, DeleteNodes), and nothing more."""
-        deleted = {}
+        deleted: dict[int, str] = {}
+        if not records.status.any():
+            # as a rule
+            return
         for place in np.flatnonzero(np.isin(records.status, _DELETED)).tolist():
             row = self._rows.get(int(records.handle[place]))
             if row is not None:
