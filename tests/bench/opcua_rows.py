@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -79,11 +79,18 @@ def whole_edge(kind: str, n_assets: int, rate_hz: float, field: str = "") -> Mea
         if rejected := edge.sum_of("kullager_source_rejected_total"):
             raise BenchError(f"the edge refused {rejected:,.0f} of what came")
         edge.end()
-        if dropped := ended(source)["dropped"]:
-            raise BenchError(f"the edge came too late for {dropped:,.0f} values at {n_assets * N_SIGNALS * rate_hz:,.0f}/s")
+        check_source(ended(source), f"at {n_assets * N_SIGNALS * rate_hz:,.0f} values/s")
         # the source counts in whole microseconds
         _check_sequence(home, n_assets * N_SIGNALS, round(1e6 / rate_hz) * 1000)
     return Measured(1e6 * cpu_s / values, values / wall, memory_mb, first_s)
+
+
+def check_source(told: dict[str, Any], when: str) -> None:
+    """The source has sent all to one subscription: a second one means that the connection was lost, and what came meanwhile."""
+    if told["subscriptions"] != 1:
+        raise BenchError(f"the edge lost its connection {told['subscriptions'] - 1} times {when}: the machine was too busy")
+    if told["dropped"]:
+        raise BenchError(f"the edge came too late for {told['dropped']:,.0f} values {when}")
 
 
 def _check_sequence(home: Path, n_signals: int, period_ns: int) -> None:

@@ -156,8 +156,13 @@ async def main(port: int, n_nodes: int, rate_hz: float, kind: str, queue: int) -
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         await stop.wait()
-        sent, dropped = sum(each.sent for each in sources), sum(each.dropped for each in sources)
-        told = {"sent": sent, "dropped": dropped, "cpu_s": time.process_time(), "taken": sources[-1].taken if sources else []}
+        told = {
+            "sent": sum(each.sent for each in sources),
+            "dropped": sum(each.dropped for each in sources),
+            "cpu_s": time.process_time(),
+            "subscriptions": len(sources),
+            "taken": sources[-1].taken if sources else [],
+        }
         print(json.dumps(told), flush=True)
 
 
