@@ -1,19 +1,21 @@
 """`python -m tests.bench [SECTION …] [--json FILE]`: one table of what things cost, against the floor or the peer of each.
 
-Sections: opcua, rate, mqtt, tick, live, stream, start, page (all of them without a name). Printed as Markdown, written as JSON
-with the machine and the versions. Costs are CPU seconds of the process under test by unit of work, not wall time; ours and the
-peer are measured in turn, and each figure is the median. Where a value was lost there is no figure, and the row says so.
+Sections: tick, opcua, rate, pair, mqtt, live, stream, start, generator, training, page (all of them without a name). Printed as
+Markdown, written as JSON with the machine and the versions, section by section. Costs are CPU seconds of the process under test
+by unit of work, not wall time; ours and the peer are measured in turn, and each figure is the median. Where a value was lost
+there is no figure, and the row says so.
 """
 
 import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+import traceback
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.bench import live_rows, mqtt_rows, opcua_rows, page_rows, stream_rows, tick_rows
+from tests.bench import generator, live_rows, mqtt_rows, opcua_rows, page_rows, stream_rows, tick_rows, training
 from tests.bench.processes import BenchError
 from tests.bench.table import Row, as_json, machine, markdown, versions
 
@@ -23,10 +25,13 @@ SECTIONS: Final[dict[str, Callable[[], Iterable[Row]]]] = {
     "tick": tick_rows.rows,
     "opcua": opcua_rows.rows,
     "rate": opcua_rows.rate_rows,
+    "pair": opcua_rows.pair_rows,
     "mqtt": mqtt_rows.rows,
     "live": live_rows.rows,
     "stream": stream_rows.rows,
     "start": live_rows.start_rows,
+    "generator": generator.rows,
+    "training": training.rows,
     "page": page_rows.rows,
 }
 
@@ -52,13 +57,21 @@ def main() -> int:
                 rows.append(row)  # noqa: PERF402
         except BenchError as error:
             rows.append(Row(what=f"section {name}", unit="", why=str(error)))
-    said = f"{markdown(rows)}\n{_where()}\n"
-    print(said)
-    if arguments.page is not None:
-        before, _, rest = arguments.page.read_text(encoding="utf-8").partition(BEGIN)
-        arguments.page.write_text(f"{before}{BEGIN}\n\n{said}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
-    arguments.json.write_text(as_json(rows, time.monotonic() - begun), encoding="utf-8")
+        except Exception as error:  # whatever it is, the other sections' figures stay
+            traceback.print_exc()
+            rows.append(Row(what=f"section {name}", unit="", why=f"{type(error).__name__}: {error}"))
+        # as it stands: who is interrupted keeps what there is
+        _keep(rows, arguments.json, arguments.page, time.monotonic() - begun)
+    print(f"{markdown(rows)}\n{_where()}")
     return 0
+
+
+def _keep(rows: Sequence[Row], json: Path, page: Path | None, took_s: float) -> None:
+    if page is not None:
+        before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+        said = f"{BEGIN}\n\n{markdown(rows)}\n{_where()}\n\n{END}"
+        page.write_text(f"{before}{said}{rest.partition(END)[2]}", encoding="utf-8")
+    json.write_text(as_json(rows, took_s), encoding="utf-8")
 
 
 def _where() -> str:

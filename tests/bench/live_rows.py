@@ -22,7 +22,7 @@ from tests.bench.processes import BenchError, Edge, broker, ended, free_port
 from tests.bench.table import Row
 
 SIZES: Final = (10, 100, 1000)
-MEASURED_S: Final = 20.0
+MEASURED_S: Final = 15.0
 LATENESS_S: Final = 0.5
 
 

@@ -1,6 +1,6 @@
 """The dashboard in a real Chromium: first picture, answer to a touch, frames and memory with twenty charts live.
 
-`PAGE_S` is how long it is watched once its charts are full (60 s): a leak shows in 600. The api and the broker are real; what
+`PAGE_S` is how long it is watched once its charts are full (30 s): a leak shows in 600. The api and the broker are real; what
 an edge would say of one machine with nineteen signals is published five times a second.
 """
 
@@ -61,7 +61,7 @@ window.picture = new Promise(done => {
 
 
 def watched_s() -> float:
-    return float(os.environ.get("PAGE_S", "60"))
+    return float(os.environ.get("PAGE_S", "30"))
 
 
 def rows() -> Iterator[Row]:

@@ -22,8 +22,10 @@ OPCUA: Final = '[sources.plc]\nkind = "opcua"\nurl = "{url}"\nclock = "source"\n
 MQTT: Final = '[sources.broker]\nkind = "mqtt"\nurl = "{url}"\nclock = "source"\n'
 
 
-def opcua_plant(path: Path, n_assets: int, url: str, broker: str, metrics: str, *, field: str = "") -> Path:
-    """Assets press-0 to press-n of eight signals, node after node of the bench's source; field: of each node's value."""
+def opcua_plant(
+    path: Path, n_assets: int, url: str, broker: str, metrics: str, *, field: str = "", first: int = 0, edge: str = "edge-1"
+) -> Path:
+    """Assets of eight signals, press-`first` and the next ones, node after node of the bench's source; field: of its values."""
     within = f', field = "{field}"' if field else ""
     rows = (
         ASSET.format(n=n)
@@ -31,9 +33,9 @@ def opcua_plant(path: Path, n_assets: int, url: str, broker: str, metrics: str, 
             f's{k} = {{ unit = "1", source = "plc", node = "nsu={NAMESPACE};s=s{n * N_SIGNALS + k}"{within} }}\n'
             for k in range(N_SIGNALS)
         )
-        for n in range(n_assets)
+        for n in range(first, first + n_assets)
     )
-    return _written(path, OPCUA.format(url=url) + MQTT.format(url=broker), metrics, "".join(rows))
+    return _written(path, OPCUA.format(url=url) + MQTT.format(url=broker), metrics, "".join(rows), edge)
 
 
 def mqtt_plant(path: Path, n_assets: int, broker: str, metrics: str = "", *, n_signals: int = N_SIGNALS) -> Path:
@@ -57,8 +59,8 @@ model = "press"
 """
 
 
-def _written(path: Path, sources: str, metrics: str, assets: str) -> Path:
-    edge = '[edge]\nid = "edge-1"\n' + (f'metrics = "{metrics}"\n' if metrics else "")
+def _written(path: Path, sources: str, metrics: str, assets: str, name: str = "edge-1") -> Path:
+    edge = f'[edge]\nid = "{name}"\n' + (f'metrics = "{metrics}"\n' if metrics else "")
     path.write_text(f"schema = 1\n{SITE}{edge}{sources}{assets}", encoding="utf-8")
     return path
 

@@ -3,8 +3,11 @@
 python -m tests.bench.training
 """
 
+import json
 import resource
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +17,8 @@ from edge.contracts.plant_file import load_plant
 from edge.formats.recording import Recording
 from models.settings import Settings
 from models.training import train
+from tests.bench.processes import Running
+from tests.bench.table import Row
 
 ROOT = Path(__file__).parents[2]
 DAYS, SIGNALS = 30, 20
@@ -39,8 +44,22 @@ def main() -> None:
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     held_gb = n * SIGNALS * 8 / 1e9
+    if "--json" in sys.argv:
+        print(json.dumps({"wall_s": wall, "cpu_s": cpu, "peak_gb": peak_gb, "held_gb": held_gb}))
+        return
     print(f"training {DAYS} days x {SIGNALS} signals x 1 Hz: {wall:.0f} s, {cpu:.0f} CPU s, at most {peak_gb:.2f} GB")
     print(f"  of these {held_gb:.2f} GB are the recording itself; the file has {len(trained.content) / 1000:.0f} kB")
+
+
+def rows() -> Iterator[Row]:
+    with Running([sys.executable, "-m", "tests.bench.training", "--json"]) as training:
+        found = json.loads(training.line())
+    yield Row(
+        what=f"training on {DAYS} days × {SIGNALS} signals at 1 Hz, the default family",
+        unit="CPU s",
+        ours=found["cpu_s"],
+        note=f"{found['wall_s']:.0f} s, at most {found['peak_gb']:.2f} GB, of which {found['held_gb']:.2f} are the recording",
+    )
 
 
 if __name__ == "__main__":
