@@ -10,7 +10,6 @@ from models.card import card
 from models.card_page import page
 from models.pictures import Chart, round_ticks, thinned
 from models.training import TrainedModel
-from tests.models.test_supervision import ageing, diagnosing  # noqa: F401
 
 
 def pictures(html: str) -> dict[str, ElementTree.Element]:
@@ -43,22 +42,6 @@ def test_the_score_that_is_drawn_is_that_of_the_calibration(trained: TrainedMode
     limit = float(lines["limit"][0].split(",")[1])
     # on the page up is less
     assert (heights.min() < limit) == (trained.calibration.scores.max() > 1)
-
-
-def test_labelled_faults_are_shaded_and_told(diagnosing: TrainedModel) -> None:  # noqa: F811
-    html = page(diagnosing, card(diagnosing, "pump", 12.0))
-    picture = pictures(html)["Score over time"]
-    assert sum(shape.attrib["class"] == "event" for shape in picture.iter("rect")) == 6
-    assert {"clogging", "leakage"} <= {text.text for text in picture.iter("text")}
-    assert "<h2>Which fault</h2>" in html
-    assert "which of 2 faults it most likely is" in html
-
-
-def test_the_fan_of_held_out_lives_is_drawn(ageing: TrainedModel) -> None:  # noqa: F811
-    html = page(ageing, card(ageing, "pump", 12.0))
-    picture = pictures(html)["Remaining life of held-out lives"]
-    assert [shape.attrib["class"] for shape in picture.iter("polygon")] == ["fan"]
-    assert "Learnt from 6 lives" in html
 
 
 def test_the_same_model_gives_the_same_page(trained: TrainedModel) -> None:

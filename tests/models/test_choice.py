@@ -13,7 +13,7 @@ from tests.models.test_modes import pump
 
 @pytest.fixture(scope="module")
 def steady() -> Recording:
-    return pump(3000, 500)
+    return pump(1500, 250)
 
 
 def test_every_candidate_is_judged_and_the_quiet_and_sensitive_one_comes_first(plant: Plant, steady: Recording) -> None:

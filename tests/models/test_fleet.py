@@ -91,10 +91,10 @@ def failing(first: int) -> Labels:
 
 def test_a_machine_that_did_not_fail_does_not_end_with_the_failure_of_another(pumps: Plant) -> None:
     silent = Labels(path="labels.csv", periods=())
-    end = START + 900 * SECOND
+    end = START + 450 * SECOND
 
     def lives(*labels: Labels) -> int:
-        parts = [pump(name, seed=number) for number, name in enumerate(("pump", "pump-2", "pump-3"))]
+        parts = [pump(name, 450, seed=number) for number, name in enumerate(("pump", "pump-2", "pump-3"))]
         return int(train(joined(parts, labels, pumps, SETTINGS), pumps, SETTINGS).spec.figures["rul_lives"])
 
     assert lives(failing(end), failing(end + 60 * SECOND), failing(end)) == 3

@@ -12,12 +12,15 @@ from edge.contracts.plant import Plant
 from edge.formats.json_message import format_time
 from edge.formats.recording import Recording
 from edge.pipeline import OnnxModel
+from models.card import card
+from models.card_page import page
 from models.diagnosis import FaultClassifier, calibration_error
 from models.evaluate import replay
 from models.labels import Labels, read_labels
 from models.remaining_life import LifeRegressor, spans_of, trends
 from models.settings import Settings
 from models.training import TrainedModel, train
+from tests.models.test_card import pictures
 
 START, SECOND = 1_795_514_400_000_000_000, 1_000_000_000
 SETTINGS = Settings(n_samples=20, without=("recipe",))
@@ -206,3 +209,19 @@ def test_an_interval_that_was_measured_covers_what_it_says() -> None:
     assert ((low <= middle) & (middle <= high)).all()
     # wide where little is known
     assert (high - low)[(left > 10) & (left < 20)].mean() > 1.5 * (high - low)[left < 3].mean()
+
+
+def test_labelled_faults_are_shaded_and_told(diagnosing: TrainedModel) -> None:
+    html = page(diagnosing, card(diagnosing, "pump", 12.0))
+    picture = pictures(html)["Score over time"]
+    assert sum(shape.attrib["class"] == "event" for shape in picture.iter("rect")) == 6
+    assert {"clogging", "leakage"} <= {text.text for text in picture.iter("text")}
+    assert "<h2>Which fault</h2>" in html
+    assert "which of 2 faults it most likely is" in html
+
+
+def test_the_fan_of_held_out_lives_is_drawn(ageing: TrainedModel) -> None:
+    html = page(ageing, card(ageing, "pump", 12.0))
+    picture = pictures(html)["Remaining life of held-out lives"]
+    assert [shape.attrib["class"] for shape in picture.iter("polygon")] == ["fan"]
+    assert "Learnt from 6 lives" in html
