@@ -1,6 +1,8 @@
 """Stories through simulator and pipeline, folder by folder: the alarms with times and texts, and the spans without a score."""
 
 import tomllib
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,13 @@ from docs.played import Play, Said, play, replay, trained
 from edge.contracts.alarm import AlarmState
 from edge.contracts.plant import Plant
 from edge.contracts.plant_file import load_plant
-from edge.pipeline import OnnxModel
 from simulator.generate import SHIFT_H
 from simulator.scenario import load_scenario
 
 FOLDER = Path(__file__).parents[1] / "cases" / "scenarios"
-CASES = sorted(path.parent.name for path in FOLDER.glob("*/expected.toml"))
+Expected = dict[str, Any]
+EXPECTED = {path.parent.name: tomllib.loads(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*/expected.toml")}
+CASES = sorted(EXPECTED)
 TRAINED_H = 16.0
 MIN_NS = 60_000_000_000
 
@@ -26,32 +29,42 @@ def plant() -> Plant:
 
 
 @pytest.fixture(scope="module")
-def models() -> dict[str, OnnxModel]:
-    """By asset: the healthy hours before each of its stories are the same."""
-    return {}
+def told_of(plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, tuple[Expected, Play, Said]]]:
+    """A function that gives all stories of an asset, by name what should be said, the story itself, and what was.
+
+    They go through one pipeline, side by side: so they are equally long. The healthy hours before them are the same.
+    """
+
+    @cache
+    def tell(asset: str) -> dict[str, tuple[Expected, Play, Said]]:
+        plays = {}
+        for name in CASES:
+            if (expected := EXPECTED[name])["asset"] != asset:
+                continue
+            scenario = load_scenario(str(FOLDER / name / "scenario.toml"))
+            shift_h = expected.get("shift_h", SHIFT_H)
+            plays[name] = play(plant, asset, name, scenario, expected["hours"], 1, 1, TRAINED_H, shift_h)
+        stories = list(plays.values())
+        model = trained(plant, stories[0], tmp_path_factory.mktemp("model") / "model.onnx")
+        said = replay(plant, model, stories)
+        return {name: (EXPECTED[name], plays[name], said[name]) for name in plays}
+
+    return tell
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(params=CASES)
 def told(
-    request: pytest.FixtureRequest, plant: Plant, models: dict[str, OnnxModel], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[dict[str, Any], Play, Said]:
+    request: pytest.FixtureRequest, told_of: Callable[[str], dict[str, tuple[Expected, Play, Said]]]
+) -> tuple[Expected, Play, Said]:
     """What should be said of a case, the case itself, and what was."""
-    folder = FOLDER / request.param
-    expected = tomllib.loads((folder / "expected.toml").read_text(encoding="utf-8"))
-    scenario = load_scenario(str(folder / "scenario.toml"))
-    played = play(
-        plant, expected["asset"], request.param, scenario, expected["hours"], 1, 1, TRAINED_H, expected.get("shift_h", SHIFT_H)
-    )
-    if played.asset not in models:
-        models[played.asset] = trained(plant, played, tmp_path_factory.mktemp("model") / "model.onnx")
-    return expected, played, replay(plant, models[played.asset], [played])[request.param]
+    return told_of(EXPECTED[request.param]["asset"])[request.param]
 
 
 def minute(played: Play, time: int) -> float:
     return (time - played.begins) / MIN_NS
 
 
-def test_the_alarms_are_those_that_are_expected_and_no_others(told: tuple[dict[str, Any], Play, Said]) -> None:
+def test_the_alarms_are_those_that_are_expected_and_no_others(told: tuple[Expected, Play, Said]) -> None:
     expected, played, said = told
     begun = {}
     for alarm in said.alarms:
@@ -66,7 +79,7 @@ def test_the_alarms_are_those_that_are_expected_and_no_others(told: tuple[dict[s
         assert alarm.text.sv.startswith(each["text_sv"])
 
 
-def test_a_score_is_withheld_where_it_should_be_and_nowhere_else(told: tuple[dict[str, Any], Play, Said]) -> None:
+def test_a_score_is_withheld_where_it_should_be_and_nowhere_else(told: tuple[Expected, Play, Said]) -> None:
     expected, played, said = told
     minutes = [minute(played, time) for time in said.time]
     spans = expected.get("withheld", ())
@@ -82,7 +95,7 @@ def test_a_score_is_withheld_where_it_should_be_and_nowhere_else(told: tuple[dic
     assert others <= set(expected["may_withhold"])
 
 
-def test_the_case_names_the_fault_and_what_to_do(told: tuple[dict[str, Any], Play, Said]) -> None:
+def test_the_case_names_the_fault_and_what_to_do(told: tuple[Expected, Play, Said]) -> None:
     expected, _, said = told
     if "fault" not in expected:
         assert not said.cases

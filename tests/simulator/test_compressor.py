@@ -22,6 +22,7 @@ from simulator.machines.compressor import (
 from simulator.machines.jobs import OFF
 from simulator.machines.motor import motor_point
 from simulator.randomness import Draws, Floats
+from tests.simulator.lives import lives
 
 P = CompressorParameters()
 HEALTHY = {fault.id: 0.0 for fault in FAULTS}
@@ -30,18 +31,17 @@ HEALTHY = {fault.id: 0.0 for fault in FAULTS}
 class Held:
     """Users who draw the same all the time."""
 
-    mode = np.zeros(1, np.int64)
-
-    def __init__(self, demand: float) -> None:
-        self._demand = np.array([[demand]])
+    def __init__(self, demand: float, n: int) -> None:
+        self.mode = np.zeros(n, np.int64)
+        self._demand = np.full((1, n), demand)
 
     def step(self, _dt_s: float) -> Floats:
         return self._demand
 
 
-def compressor_at(demand: float, seed: int = 7, parameters: CompressorParameters = P) -> Compressor:
-    compressor = Compressor(Draws([(seed,)]), parameters)
-    compressor.schedule = Held(demand)  # type: ignore[assignment]
+def compressor_at(demand: float, seed: int = 7, parameters: CompressorParameters = P, n: int = 1) -> Compressor:
+    compressor = Compressor(Draws([(seed,)] * n), parameters)
+    compressor.schedule = Held(demand, n)  # type: ignore[assignment]
     return compressor
 
 
@@ -50,10 +50,9 @@ def step(compressor: Compressor, level: dict[str, float], dt_s: float = 2.0) -> 
     return {name: float(value[0]) for name, value in values.items()}
 
 
-def run(demand: float, level: dict[str, float], steps: int = 1800) -> dict[str, np.ndarray]:
-    compressor = compressor_at(demand)
-    rows = [step(compressor, level) for _ in range(steps)][steps // 3 :]
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+def run(demand: float, *levels: dict[str, float], steps: int = 1800) -> list[dict[str, np.ndarray]]:
+    found = lives(compressor_at(demand, n=len(levels)), levels, steps, 2.0)
+    return [{name: value[steps // 3 :] for name, value in at.items()} for at in found]
 
 
 def specific_power(at: dict[str, np.ndarray]) -> float:
@@ -80,7 +79,7 @@ def test_the_motor_is_a_premium_one() -> None:
 
 
 def test_healthy_values_are_those_of_a_real_compressor() -> None:
-    at = run(3.2, HEALTHY)
+    (at,) = run(3.2, HEALTHY)
     assert P.load_at - 0.1 < at["pressure"].min()
     assert at["pressure"].max() < P.unload_at + 0.1
     loaded = at["power"][at["filter_pressure_drop"] > 0.95 * at["filter_pressure_drop"].max()]
@@ -126,7 +125,7 @@ def test_energy_and_air_are_power_and_flow_over_time() -> None:
 
 
 def test_it_stops_when_nobody_wants_air_and_starts_again() -> None:
-    at = run(0.1, HEALTHY, steps=3600)
+    (at,) = run(0.1, HEALTHY, steps=3600)
     off = at["state"] == OFF
     assert 0.1 < off.mean() < 0.95
     assert at["power"][off].max() < 0.5
@@ -135,7 +134,7 @@ def test_it_stops_when_nobody_wants_air_and_starts_again() -> None:
 
 
 def test_a_leak_in_the_network_is_air_that_nobody_gets() -> None:
-    healthy, leaking = run(2.5, HEALTHY), run(2.5, HEALTHY | {"network-leak": 1.0})
+    healthy, leaking = run(2.5, HEALTHY, HEALTHY | {"network-leak": 1.0})
     assert leaking["flow"].mean() == pytest.approx(healthy["flow"].mean() + 1.8 * 60.0, rel=0.05)
     assert leaking["load"].mean() > healthy["load"].mean() + 20.0
     assert leaking["power"].mean() > 1.15 * healthy["power"].mean()
@@ -143,7 +142,7 @@ def test_a_leak_in_the_network_is_air_that_nobody_gets() -> None:
 
 
 def test_a_leaking_valve_idles_dear() -> None:
-    healthy, leaking = run(2.5, HEALTHY), run(2.5, HEALTHY | {"valve-leak": 1.0})
+    healthy, leaking = run(2.5, HEALTHY, HEALTHY | {"valve-leak": 1.0})
     assert leaking["power"].min() > 1.3 * healthy["power"].min()
     assert specific_power(leaking) > 1.1 * specific_power(healthy)
     assert leaking["flow"].mean() == pytest.approx(healthy["flow"].mean(), rel=0.02)
@@ -151,7 +150,7 @@ def test_a_leaking_valve_idles_dear() -> None:
 
 
 def test_a_clogged_filter_shows_and_costs() -> None:
-    healthy, clogged = run(4.0, HEALTHY), run(4.0, HEALTHY | {"clogged-filter": 1.0})
+    healthy, clogged = run(4.0, HEALTHY, HEALTHY | {"clogged-filter": 1.0})
     assert clogged["filter_pressure_drop"].max() > 60.0
     assert healthy["filter_pressure_drop"].max() < 20.0
     assert specific_power(clogged) > specific_power(healthy)
@@ -160,14 +159,14 @@ def test_a_clogged_filter_shows_and_costs() -> None:
 
 
 def test_a_fouled_cooler_lets_the_oil_get_hot() -> None:
-    healthy, fouled = run(4.2, HEALTHY), run(4.2, HEALTHY | {"cooler-fouling": 1.0})
+    healthy, fouled = run(4.2, HEALTHY, HEALTHY | {"cooler-fouling": 1.0})
     assert fouled["discharge_temperature"].mean() > healthy["discharge_temperature"].mean() + 15.0
     assert fouled["discharge_temperature"].max() > 110.0
     assert fouled["flow"].mean() == pytest.approx(healthy["flow"].mean(), rel=0.01)
 
 
 def test_a_worn_bearing_shakes_and_takes_some_power() -> None:
-    healthy, worn = run(3.0, HEALTHY), run(3.0, HEALTHY | {"bearing-wear": 1.0})
+    healthy, worn = run(3.0, HEALTHY, HEALTHY | {"bearing-wear": 1.0})
     assert worn["vibration"].min() > 7.1
     assert healthy["power"].mean() < worn["power"].mean() < 1.08 * healthy["power"].mean()
     assert worn["pressure"].mean() == pytest.approx(healthy["pressure"].mean(), rel=0.001)
@@ -186,7 +185,7 @@ SIGNATURE = {
 def test_a_small_fault_hardly_shows_and_a_great_one_shows_more(fault: str) -> None:
     name = SIGNATURE[fault]
     healthy, small, middle, great = (
-        run(3.0, HEALTHY | {fault: severity}, steps=900)[name].mean() for severity in (0.0, 0.1, 0.5, 1.0)
+        at[name].mean() for at in run(3.0, *(HEALTHY | {fault: severity} for severity in (0.0, 0.1, 0.5, 1.0)), steps=900)
     )
     assert healthy < small < middle < great
     assert small - healthy < 0.25 * (great - healthy)

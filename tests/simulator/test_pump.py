@@ -22,6 +22,7 @@ from simulator.machines.pump import (
     vapour_pressure,
 )
 from simulator.randomness import Draws, Floats
+from tests.simulator.lives import lives
 
 P = PumpParameters()
 HEALTHY = {fault.id: 0.0 for fault in FAULTS}
@@ -30,18 +31,17 @@ HEALTHY = {fault.id: 0.0 for fault in FAULTS}
 class Held:
     """A schedule that holds one operating point."""
 
-    mode = np.zeros(1, np.int64)
-
-    def __init__(self, setpoints: tuple[float, float]) -> None:
-        self._setpoints = np.array(setpoints)[:, None]
+    def __init__(self, setpoints: tuple[float, float], n: int) -> None:
+        self.mode = np.zeros(n, np.int64)
+        self._setpoints = np.tile(np.array(setpoints)[:, None], n)
 
     def step(self, _dt_s: float) -> Floats:
         return self._setpoints
 
 
-def pump_at(setpoints: tuple[float, float], seed: int = 7) -> Pump:
-    pump = Pump(Draws([(seed,)]))
-    pump.schedule = Held(setpoints)  # type: ignore[assignment]
+def pump_at(setpoints: tuple[float, float], seed: int = 7, n: int = 1) -> Pump:
+    pump = Pump(Draws([(seed,)] * n))
+    pump.schedule = Held(setpoints, n)  # type: ignore[assignment]
     return pump
 
 
@@ -54,6 +54,10 @@ def run(setpoints: tuple[float, float], level: dict[str, float], steps: int = 60
     pump = pump_at(setpoints)
     rows = [step(pump, level) for _ in range(steps)]
     return pump, {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def run_each(setpoints: tuple[float, float], levels: list[dict[str, float]], steps: int) -> list[dict[str, np.ndarray]]:
+    return lives(pump_at(setpoints, n=len(levels)), levels, steps, 1.0)
 
 
 def array(value: float) -> Floats:
@@ -204,13 +208,9 @@ def test_a_dry_pump_delivers_nothing_idles_and_gets_hot() -> None:
 
 @pytest.mark.parametrize("fault", [fault.id for fault in FAULTS])
 def test_a_small_fault_hardly_shows_and_a_great_one_shows_more(fault: str) -> None:
-    def change(severity: float) -> float:
-        _, healthy = run((1400.0, 0.8), HEALTHY, steps=200)
-        _, faulty = run((1400.0, 0.8), HEALTHY | {fault: severity}, steps=200)
-        names = ("flow", "pressure", "power", "vibration")
-        return float(sum(abs(np.log(np.abs(faulty[name].mean() / healthy[name].mean()))) for name in names))
-
-    small, middle, great = (change(severity) for severity in (0.1, 0.5, 1.0))
+    healthy, *faulty = run_each((1400.0, 0.8), [HEALTHY | {fault: severity} for severity in (0.0, 0.1, 0.5, 1.0)], steps=200)
+    names = ("flow", "pressure", "power", "vibration")
+    small, middle, great = (sum(abs(np.log(np.abs(at[name].mean() / healthy[name].mean()))) for name in names) for at in faulty)
     assert small < middle < great
 
 

@@ -23,6 +23,7 @@ from simulator.machines.robot import (
     waiting_time,
 )
 from simulator.randomness import Draws, Floats
+from tests.simulator.lives import lives
 
 P = RobotParameters()
 HEALTHY = {fault.id: 0.0 for fault in FAULTS}
@@ -33,10 +34,14 @@ def step(robot: Robot, level: dict[str, float], dt_s: float = 1.0) -> dict[str, 
     return {name: float(value[0]) for name, value in values.items()}
 
 
-def run(level: dict[str, float], steps: int = 1200, dt_s: float = 1.0, seed: int = 7) -> dict[str, np.ndarray]:
-    robot = Robot(Draws([(seed,)]))
-    rows = [step(robot, level, dt_s) for _ in range(steps)]
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+def run(*levels: dict[str, float], steps: int = 1200, dt_s: float = 1.0) -> list[dict[str, np.ndarray]]:
+    return lives(Robot(Draws([(7,)] * len(levels))), levels, steps, dt_s)
+
+
+@pytest.fixture(scope="module")
+def an_hour() -> dict[str, np.ndarray]:
+    """Of a healthy robot."""
+    return run(HEALTHY, steps=3600)[0]
 
 
 def torques_of(product: Product, payload_kg: float) -> tuple[Floats, Floats, Floats, Floats]:
@@ -111,8 +116,8 @@ def test_friction_falls_as_the_grease_gets_warm() -> None:
     assert at(40.0, 0.0) == 0.0
 
 
-def test_parts_come_at_the_pace_of_the_cycle() -> None:
-    at = run(HEALTHY, steps=3600)
+def test_parts_come_at_the_pace_of_the_cycle(an_hour: dict[str, np.ndarray]) -> None:
+    at = an_hour
     working = at["state"] != CHANGEOVER
     made = at["parts"][-1] - at["parts"][0]
     assert made == pytest.approx(working.sum() / at["cycle_time"][working].mean(), rel=0.1)
@@ -127,8 +132,8 @@ def test_parts_are_late_now_and_then() -> None:
     assert waits.min() >= 0.3
 
 
-def test_healthy_values_are_those_of_a_real_robot() -> None:
-    at = run(HEALTHY, steps=3600)
+def test_healthy_values_are_those_of_a_real_robot(an_hour: dict[str, np.ndarray]) -> None:
+    at = an_hour
     assert 0.4 < at["power"].mean() < 1.5
     assert 40.0 < at["temperature_2"].mean() < 65.0
     assert at["position_error"].mean() < 0.3
@@ -149,14 +154,14 @@ def test_the_mains_give_what_becomes_motion_heat_and_loss() -> None:
 
 
 def test_backlash_misses_its_place_and_knocks() -> None:
-    healthy, worn = run(HEALTHY), run(HEALTHY | {"gearbox-backlash": 1.0})
+    healthy, worn = run(HEALTHY, HEALTHY | {"gearbox-backlash": 1.0})
     assert worn["position_error"].mean() > 1.0, "beyond the alarm limit"
     assert worn["torque_3"].mean() > 1.03 * healthy["torque_3"].mean()
     assert worn["torque_2"].mean() == pytest.approx(healthy["torque_2"].mean(), rel=1e-9)
 
 
 def test_a_dragging_brake_heats_its_joint_and_no_other() -> None:
-    healthy, dragging = run(HEALTHY, steps=3600), run(HEALTHY | {"brake-drag": 1.0}, steps=3600)
+    healthy, dragging = run(HEALTHY, HEALTHY | {"brake-drag": 1.0}, steps=3600)
     assert dragging["temperature_2"][-1] > healthy["temperature_2"][-1] + 15.0
     assert dragging["torque_2"].mean() > 1.3 * healthy["torque_2"].mean()
     assert dragging["power"].mean() > 1.15 * healthy["power"].mean()
@@ -165,14 +170,14 @@ def test_a_dragging_brake_heats_its_joint_and_no_other() -> None:
 
 
 def test_a_collision_is_a_blow_in_every_cycle() -> None:
-    healthy, hitting = run(HEALTHY), run(HEALTHY | {"collision": 1.0})
+    healthy, hitting = run(HEALTHY, HEALTHY | {"collision": 1.0})
     assert hitting["torque_1"].max() > 1.7 * healthy["torque_1"].max()
     assert hitting["cycle_time"].mean() > 1.05 * healthy["cycle_time"].mean()
     assert hitting["position_error"].mean() > healthy["position_error"].mean() + 0.5
 
 
 def test_a_part_that_is_too_heavy_is_felt_while_it_is_carried() -> None:
-    healthy, heavy = run(HEALTHY), run(HEALTHY | {"wrong-payload": 1.0})
+    healthy, heavy = run(HEALTHY, HEALTHY | {"wrong-payload": 1.0})
     for name in ("torque_2", "torque_3", "torque_5"):
         assert heavy[name].mean() > 1.03 * healthy[name].mean(), name
     assert heavy["torque_6"].mean() == pytest.approx(healthy["torque_6"].mean(), rel=0.05)
@@ -192,7 +197,7 @@ SIGNATURE = {
 def test_a_small_fault_hardly_shows_and_a_great_one_shows_more(fault: str) -> None:
     name = SIGNATURE[fault]
     healthy, small, middle, great = (
-        run(HEALTHY | {fault: severity}, steps=400)[name].mean() for severity in (0.0, 0.1, 0.5, 1.0)
+        at[name].mean() for at in run(*(HEALTHY | {fault: severity} for severity in (0.0, 0.1, 0.5, 1.0)), steps=400)
     )
     assert healthy < small < middle < great
     assert small - healthy < 0.25 * (great - healthy)
@@ -224,8 +229,8 @@ def test_a_life_does_not_depend_on_who_stands_beside() -> None:
         )
 
 
-def test_heat_and_parts_hardly_depend_on_the_step() -> None:
-    fine, coarse = run(HEALTHY, steps=3600), run(HEALTHY, steps=120, dt_s=30.0)
+def test_heat_and_parts_hardly_depend_on_the_step(an_hour: dict[str, np.ndarray]) -> None:
+    fine, (coarse,) = an_hour, run(HEALTHY, steps=120, dt_s=30.0)
     assert coarse["temperature_2"][-1] == pytest.approx(fine["temperature_2"][-1], abs=2.0)
     made = [at["parts"][-1] - at["parts"][0] for at in (fine, coarse)]
     assert made[1] == pytest.approx(made[0], rel=0.2)

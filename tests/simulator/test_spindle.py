@@ -24,6 +24,7 @@ from simulator.machines.spindle import (
     tool_life,
 )
 from simulator.randomness import Draws
+from tests.simulator.lives import lives
 
 P = SpindleParameters()
 HEALTHY = {fault.id: 0.0 for fault in FAULTS}
@@ -36,10 +37,14 @@ def step(spindle: Spindle, level: dict[str, float], dt_s: float = 1.0) -> dict[s
     return {name: float(value[0]) for name, value in values.items()}
 
 
-def run(level: dict[str, float], steps: int = 1800, dt_s: float = 1.0) -> dict[str, np.ndarray]:
-    spindle = Spindle(Draws([(7,)]))
-    rows = [step(spindle, level, dt_s) for _ in range(steps)]
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+def run(*levels: dict[str, float], steps: int = 1800, dt_s: float = 1.0) -> list[dict[str, np.ndarray]]:
+    return lives(Spindle(Draws([(7,)] * len(levels))), levels, steps, dt_s)
+
+
+@pytest.fixture(scope="module")
+def two_hours() -> dict[str, np.ndarray]:
+    """Of a healthy spindle."""
+    return run(HEALTHY, steps=7200)[0]
 
 
 def test_kienzle() -> None:
@@ -73,8 +78,8 @@ def test_every_recipe_is_within_the_spindles_power_and_speed() -> None:
         assert 10.0 < tool_life(recipe.material, recipe.cutting_speed) < 120.0
 
 
-def test_jobs_parts_and_passes() -> None:
-    at = run(HEALTHY, steps=7200)
+def test_jobs_parts_and_passes(two_hours: dict[str, np.ndarray]) -> None:
+    at = two_hours
     states = at["state"].astype(int)
     assert set(states) == {IDLE, CHANGEOVER, RUNNING}
     changeovers = np.flatnonzero(np.diff((states == CHANGEOVER).astype(int)) == 1)
@@ -91,8 +96,8 @@ def test_new_recipes_come_with_time() -> None:
     assert recipes == {0.0, 1.0, 2.0, 3.0, 4.0}
 
 
-def test_healthy_values_are_those_of_a_real_spindle() -> None:
-    at = run(HEALTHY, steps=7200)
+def test_healthy_values_are_those_of_a_real_spindle(two_hours: dict[str, np.ndarray]) -> None:
+    at = two_hours
     assert 4.0 < at["power"].max() < 15.0
     assert at["vibration"].max() < 4.5
     assert at["bearing_temperature"].min() > 25.0
@@ -117,7 +122,7 @@ def test_a_tool_wears_and_is_replaced_and_a_worn_one_cuts_harder() -> None:
 
 
 def test_bearing_damage_shakes_where_it_turns_and_heats() -> None:
-    healthy, worn = run(HEALTHY, steps=3600), run(HEALTHY | {"spindle-bearing": 1.0}, steps=3600)
+    healthy, worn = run(HEALTHY, HEALTHY | {"spindle-bearing": 1.0}, steps=3600)
     turning = healthy["speed"] > 1000.0
     assert worn["vibration"][turning].mean() > 7.1
     still = healthy["speed"] == 0.0
@@ -127,7 +132,7 @@ def test_bearing_damage_shakes_where_it_turns_and_heats() -> None:
 
 
 def test_a_broken_tool_hardly_cuts() -> None:
-    healthy, broken = run(HEALTHY), run(HEALTHY | {"tool-breakage": 1.0})
+    healthy, broken = run(HEALTHY, HEALTHY | {"tool-breakage": 1.0})
     assert broken["torque"].mean() < 0.35 * healthy["torque"].mean()
     assert broken["power"].mean() < 0.6 * healthy["power"].mean()
     assert broken["vibration"].max() > healthy["vibration"].max() + 2.0
@@ -135,7 +140,7 @@ def test_a_broken_tool_hardly_cuts() -> None:
 
 
 def test_without_coolant_it_gets_hot_and_long_and_wears_its_tools() -> None:
-    healthy, dry = run(HEALTHY, steps=3600), run(HEALTHY | {"coolant-loss": 1.0}, steps=3600)
+    healthy, dry = run(HEALTHY, HEALTHY | {"coolant-loss": 1.0}, steps=3600)
     assert dry["coolant_flow"].mean() < 2.0
     assert dry["bearing_temperature"][-1] > healthy["bearing_temperature"][-1] + 15.0
     assert dry["thermal_growth"][-1] > healthy["thermal_growth"][-1] + 30.0
@@ -175,14 +180,14 @@ SIGNATURE = {
 def test_a_small_fault_hardly_shows_and_a_great_one_shows_more(fault: str) -> None:
     name, sign = SIGNATURE[fault]
     healthy, small, middle, great = (
-        sign * run(HEALTHY | {fault: severity}, steps=400)[name].mean() for severity in (0.0, 0.1, 0.5, 1.0)
+        sign * at[name].mean() for at in run(*(HEALTHY | {fault: severity} for severity in (0.0, 0.1, 0.5, 1.0)), steps=400)
     )
     assert healthy < small < middle < great
     assert small - healthy < 0.25 * (great - healthy)
 
 
 def test_energy_is_power_over_time() -> None:
-    at = run(HEALTHY)
+    (at,) = run(HEALTHY)
     assert at["energy"][-1] - at["energy"][0] == pytest.approx(at["power"][1:].sum() / 3600.0, rel=1e-6)
 
 
@@ -210,7 +215,7 @@ def test_a_life_does_not_depend_on_who_stands_beside() -> None:
 
 
 def test_heat_and_parts_hardly_depend_on_the_step() -> None:
-    fine, coarse = run(HEALTHY, steps=3600), run(HEALTHY, steps=360, dt_s=10.0)
+    (fine,), (coarse,) = run(HEALTHY, steps=3600), run(HEALTHY, steps=360, dt_s=10.0)
     assert coarse["parts"][-1] - coarse["parts"][0] == pytest.approx(fine["parts"][-1] - fine["parts"][0], abs=2)
     assert coarse["bearing_temperature"].mean() == pytest.approx(fine["bearing_temperature"].mean(), abs=0.7)
     used = [at["energy"][-1] - at["energy"][0] for at in (fine, coarse)]
