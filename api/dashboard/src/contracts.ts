@@ -19,6 +19,7 @@ export type Advice = Schemas["Advice"];
 export type Case = Schemas["Case"];
 export type Operation = Schemas["Operation"];
 export type ModelStep = Schemas["ModelStep"];
+export type ModelAudit = Schemas["ModelAudit"];
 
 export type Language = "sv" | "en";
 export type Bilingual = Record<Language, string>;
@@ -112,16 +113,6 @@ export interface Shadow {
   instants: number;
   scored: number;
   agreed: number;
-}
-
-/** One step that a model in service has taken. */
-export interface ModelAudit {
-  time: string;
-  step: ModelStep;
-  name: string;
-  version: string | null;
-  by: string;
-  reason: string | null;
 }
 
 export interface Model {

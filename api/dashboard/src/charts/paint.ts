@@ -27,8 +27,16 @@ export function font(): string {
 
 const LINE = { stroke: () => colour("line"), width: 1 };
 
+// as uPlot has them, and two minutes: of a telephone's five, every minute is too much and every fifth too little
+const HOUR_S = 3600;
+const STEPS_S = [
+  ...[1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800],
+  ...[1, 2, 3, 4, 6, 8, 12, 24, 48, 96, 168, 336, 720].map((hours) => hours * HOUR_S),
+];
+
 export function timeAxis(): uPlot.Axis {
   return {
+    incrs: STEPS_S,
     stroke: () => colour("muted"),
     font: font(),
     grid: { show: false },

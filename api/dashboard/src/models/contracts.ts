@@ -1,5 +1,5 @@
 // What /models alone asks of the API, as in its OpenAPI document.
-import type { Model, ModelAudit, Shadow } from "../contracts";
+import type { Model, Shadow } from "../contracts";
 import type { Role } from "../live/operator.svelte";
 
 export interface ShadowInFull extends Shadow {
@@ -18,12 +18,6 @@ export interface ModelInFull extends Omit<Model, "shadow"> {
   /** how many there are to go back to */
   previous: number;
   shadow: ShadowInFull | null;
-}
-
-export interface Step extends ModelAudit {
-  edge: string;
-  sha256: string | null;
-  key: string | null;
 }
 
 export interface Token {

@@ -1,13 +1,14 @@
 // The models in service and their steps, asked anew while somebody looks.
+import type { ModelAudit } from "../contracts";
 import { Problem, list } from "../http";
-import type { ModelInFull, Step } from "./contracts";
+import type { ModelInFull } from "./contracts";
 
 const ROUND_MS = 3_000;
 
 class Service {
   models = $state.raw<ModelInFull[] | null>(null);
   /** the newest first */
-  steps = $state.raw<Step[]>([]);
+  steps = $state.raw<ModelAudit[]>([]);
   problem = $state.raw<Problem | null>(null);
 
   /** Ask now and every few seconds; returns the way out. */
@@ -19,7 +20,7 @@ class Service {
 
   async fetch(): Promise<void> {
     try {
-      const [models, steps] = await Promise.all([list<ModelInFull>("models"), list<Step>("models/audit")]);
+      const [models, steps] = await Promise.all([list<ModelInFull>("models"), list<ModelAudit>("models/audit")]);
       this.models = models;
       this.steps = steps.reverse();
       this.problem = null;

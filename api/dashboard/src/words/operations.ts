@@ -233,6 +233,7 @@ export const operationsTexts = {
   noValueNow: { sv: "inget värde", en: "no value" },
   signalsWell: { sv: "alla {n} signaler har värden", en: "all {n} signals have values" },
   signalsIll: { sv: "{n} av {total} signaler saknar värden nu", en: "{n} of {total} signals lack values now" },
+  signalsPatchy: { sv: "{n} av {total} signaler har haft luckor", en: "{n} of {total} signals have had gaps" },
   qualityFailed: { sv: "Datakvaliteten kunde inte hämtas: {problem}", en: "The data quality could not be fetched: {problem}" },
   noQuality: { sv: "Inga bedömningar än, så det finns inget att mäta.", en: "No assessments yet, so that there is nothing to measure." },
   stripOf: { sv: "{signal}: andel med värde, fem minuter per ruta", en: "{signal}: share with a value, five minutes a cell" },
