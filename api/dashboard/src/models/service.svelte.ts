@@ -1,6 +1,7 @@
 // The models in service and their steps, asked anew while somebody looks.
 import type { ModelAudit } from "../contracts";
 import { Problem, list } from "../http";
+import { inRounds } from "../live/rounds";
 import type { ModelInFull } from "./contracts";
 
 const ROUND_MS = 3_000;
@@ -13,9 +14,7 @@ class Service {
 
   /** Ask now and every few seconds; returns the way out. */
   watch(): () => void {
-    void this.fetch();
-    const timer = setInterval(() => void this.fetch(), ROUND_MS);
-    return () => clearInterval(timer);
+    return inRounds(() => this.fetch(), ROUND_MS);
   }
 
   async fetch(): Promise<void> {

@@ -5,6 +5,7 @@ import { operator } from "../live/operator.svelte";
 import { plant } from "../live/plant.svelte";
 import { words } from "../words/language.svelte";
 import { say, type OperationsKey } from "../words/operations";
+import { whyNot } from "../words/problem";
 import { alarmStates } from "../words/texts";
 
 export type Action = "acknowledge" | "shelve" | "unshelve" | "comment" | "out-of-service" | "return-to-service" | "evidence";
@@ -88,8 +89,7 @@ class Actions {
     try {
       return await act();
     } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      this.problem = problem.message || words.text("nobodyAnswered");
+      this.problem = whyNot(problem);
       return false;
     } finally {
       this.sending = null;

@@ -1,6 +1,7 @@
 // How edges, sources, certificates and the server are, and what of it wants a person. Asked anew while somebody looks.
 import type { Model } from "../contracts";
 import { Problem, get } from "../http";
+import { inRounds } from "../live/rounds";
 import { say } from "../words/operations";
 import { words } from "../words/language.svelte";
 import type { StatusInFull } from "./contracts";
@@ -16,9 +17,7 @@ class Health {
 
   /** Ask now and every few seconds; returns the way out. */
   watch(): () => void {
-    void this.#fetch();
-    const timer = setInterval(() => void this.#fetch(), ROUND_MS);
-    return () => clearInterval(timer);
+    return inRounds(() => this.#fetch(), ROUND_MS);
   }
 
   async #fetch(): Promise<void> {

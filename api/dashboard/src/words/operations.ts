@@ -305,8 +305,8 @@ export const operationsTexts = {
   alarmsIn: { sv: "Larm under tiden", en: "Alarms in this time" },
   noAlarmsIn: { sv: "Inga larm under tiden.", en: "No alarms in this time." },
   emptyRange: {
-    sv: "Det finns inga bedömningar mellan {from} och {to}.",
-    en: "There are no assessments between {from} and {to}.",
+    sv: "Det finns inga bedömningar mellan {from} och {to}",
+    en: "There are no assessments between {from} and {to}",
   },
   theseDays: { sv: "Denna period", en: "This period" },
   thoseDays: { sv: "Jämförd period", en: "Compared period" },
@@ -352,6 +352,7 @@ export const operationsTexts = {
     sv: "{alarms} larm på {machines} av {n} maskiner. {open} är inte avslutade.",
     en: "{alarms} alarms on {machines} of {n} machines. {open} are not closed.",
   },
+  tryAgain: { sv: "Försök igen", en: "Try again" },
   reportFailed: { sv: "Rapporten kunde inte hämtas: {problem}", en: "The report could not be fetched: {problem}" },
   ongoing: { sv: "pågår", en: "ongoing" },
 } as const satisfies Record<string, Bilingual>;

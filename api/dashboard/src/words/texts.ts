@@ -19,8 +19,8 @@ export const texts = {
   models: { sv: "Modeller", en: "Models" },
   unacknowledgedAlarms: { sv: "okvitterade larm", en: "unacknowledged alarms" },
   partMissing: {
-    sv: "Sidan kunde inte hämtas. Ladda om den.",
-    en: "This page could not be fetched. Load it anew.",
+    sv: "Sidan kunde inte hämtas",
+    en: "This page could not be fetched",
   },
   mainMenu: { sv: "Huvudmeny", en: "Main menu" },
   skip: { sv: "Till innehållet", en: "Skip to content" },
@@ -28,10 +28,11 @@ export const texts = {
 
   allWell: { sv: "Alla {n} maskiner går som väntat", en: "All {n} machines run as expected" },
   someIll: { sv: "{ill} av {n} maskiner avviker", en: "{ill} of {n} machines behave abnormally" },
-  noAssets: { sv: "Plantfilen har inga maskiner än.", en: "The plant file has no machines yet." },
+  noAssets: { sv: "Plantfilen har inga maskiner än", en: "The plant file has no machines yet" },
   loading: { sv: "Hämtar anläggningen …", en: "Fetching the plant …" },
-  noAnswer: { sv: "Servern svarar inte. Försöker igen …", en: "The server does not answer. Trying again …" },
-  unknownAsset: { sv: "Maskinen {id} finns inte i anläggningen.", en: "There is no machine {id} in this plant." },
+  tryingAgain: { sv: "Försöker igen …", en: "Trying again …" },
+  loadAnew: { sv: "Ladda om sidan", en: "Load the page anew" },
+  unknownAsset: { sv: "Maskinen {id} finns inte i anläggningen", en: "There is no machine {id} in this plant" },
   toPlant: { sv: "Till anläggningen", en: "To the plant" },
 
   runsWell: { sv: "Går som väntat", en: "Runs as expected" },

@@ -37,7 +37,6 @@ export const visitorTexts = {
   working: { sv: "Skickar …", en: "Sending …" },
   begun: { sv: "{fault} har börjat i {machine}.", en: "{fault} has begun in {machine}." },
   mended: { sv: "{machine} är lagad.", en: "{machine} is repaired." },
-  noAnswer: { sv: "Servern svarar inte.", en: "The server does not answer." },
 
   race: { sv: "Vem märker det först?", en: "Who notices first?" },
   raceIdle: {
