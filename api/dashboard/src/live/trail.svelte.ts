@@ -4,7 +4,10 @@ import type { Assessment } from "../contracts";
 import { Problem, list } from "../http";
 import { plant } from "./plant.svelte";
 
-const REPAINT_MS = 250;
+// as often as a chart of usual width has moved by a pixel
+const REPAINT_PX = 400;
+const SOONEST_MS = 250;
+const LATEST_MS = 1000;
 const POINTS = 1200;
 // history comes thinned, the stream does not: past this it is fetched thinned again
 const MOST_POINTS = 5000;
@@ -24,11 +27,13 @@ export class Trail {
   #pending = false;
   #stopped = false;
   #unwatch: () => void;
+  #repaintMs: number;
 
   constructor(
     readonly asset: string,
     readonly windowS: number,
   ) {
+    this.#repaintMs = Math.min(LATEST_MS, Math.max(SOONEST_MS, (1000 * windowS) / REPAINT_PX));
     this.#unwatch = plant.watch(asset, (assessments) => this.#take(assessments));
     void this.#load();
   }
@@ -86,6 +91,6 @@ export class Trail {
     setTimeout(() => {
       this.#pending = false;
       this.version++;
-    }, REPAINT_MS);
+    }, this.#repaintMs);
   }
 }
