@@ -7,6 +7,7 @@ import pickle
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,8 @@ ROOT = Path(__file__).parent.parent
 # programs by others, which `requirements/setup.sh counterparts` brings
 COUNTERPARTS = ROOT / "tests/counterparts"
 LIMIT_S = 30.0
+# for clients of plain HTTP: reading the machine's authorities for TLS is forty milliseconds of work for each client
+PLAIN_HTTP = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 # as few as leave something short for the end
 FILES_BETWEEN = 5
 
@@ -61,7 +64,7 @@ def node_program(package: str) -> str:
     return node
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
     """A function that gives another free TCP port on loopback with each call."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
@@ -89,7 +92,9 @@ class StandardNodes(dict[ua.NodeId, Any]):
     def __getitem__(self, node: ua.NodeId) -> Any:
         data = super().__getitem__(node)
         if data is None:
-            data = self[node] = pickle.loads(pickle.dumps(self._made[node]))  # noqa: S301  # of our own making
+            if (pickled := _pickled.get(node)) is None:
+                pickled = _pickled[node] = pickle.dumps(self._made[node])
+            data = self[node] = pickle.loads(pickled)  # noqa: S301  # of our own making
         return data
 
     def get(self, node: ua.NodeId, default: Any = None) -> Any:
@@ -106,6 +111,8 @@ class StandardNodes(dict[ua.NodeId, Any]):
 
 
 _standard_nodes: dict[ua.NodeId, Any] = {}
+# what has been copied once will be again
+_pickled: dict[ua.NodeId, bytes] = {}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -182,15 +189,24 @@ class Mosquitto:
             self._process = None
 
 
-@pytest.fixture
-def mosquitto(free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
-    """A running mosquitto with `.url`, `.port`, `.stop()` and `.start()`."""
+@contextlib.contextmanager
+def running_mosquitto(port: int, folder: Path) -> Iterator[Mosquitto]:
+    """A running mosquitto with `.url`, `.port`, `.stop()` and `.start()`; skips where it is not installed."""
     if shutil.which("mosquitto") is None and not Path("/usr/sbin/mosquitto").exists():
         pytest.skip("mosquitto is not installed; `apt-get install mosquitto` brings it")
-    broker = Mosquitto(free_port(), tmp_path_factory.mktemp("mosquitto"))
+    broker = Mosquitto(port, folder)
     broker.start()
-    yield broker
-    broker.stop()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+@pytest.fixture
+def mosquitto(free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """The test's own `running_mosquitto`."""
+    with running_mosquitto(free_port(), tmp_path_factory.mktemp("mosquitto")) as broker:
+        yield broker
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 
 from api import sessions
 from tests.api.running_api import ROOT, TOKEN, RunningApi
+from tests.conftest import PLAIN_HTTP
 
 OUT_OF_SERVICE = "/api/v1/assets/pump-9/out-of-service"
 
@@ -53,7 +54,7 @@ async def test_each_role_may_what_the_ones_before_it_may(shared_api: RunningApi,
 
 
 async def test_a_browser_signs_in_changes_and_signs_out(api: RunningApi) -> None:
-    async with httpx.AsyncClient(base_url=api.url, trust_env=False) as browser:
+    async with httpx.AsyncClient(base_url=api.url, trust_env=False, verify=PLAIN_HTTP) as browser:
         nobody = await browser.get("/api/v1/session")
         assert nobody.json() == {"name": None, "role": "visitor", "csrf": None}
         answer = await browser.post("/api/v1/session", json={"token": TOKEN})
@@ -98,7 +99,7 @@ async def test_over_https_the_cookie_stays_there(api: RunningApi) -> None:
 
 async def test_a_session_ends_unused_and_with_its_token(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
     made = (await api.client.post("/api/v1/tokens", json={"name": "anna", "role": "engineer"}, headers=api.admin)).json()
-    async with httpx.AsyncClient(base_url=api.url, trust_env=False) as browser:
+    async with httpx.AsyncClient(base_url=api.url, trust_env=False, verify=PLAIN_HTTP) as browser:
         assert (await sign_in(api, browser, made["token"]))["name"] == "anna"
         monkeypatch.setattr(sessions, "UNUSED_NS", 0)
         assert (await browser.get("/api/v1/session")).json()["role"] == "visitor"
@@ -111,7 +112,7 @@ async def test_a_session_ends_unused_and_with_its_token(api: RunningApi, monkeyp
 
 async def test_sessions_are_no_more_than_are_kept(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "MOST_SESSIONS", 2)
-    browsers = [httpx.AsyncClient(base_url=api.url, trust_env=False) for _ in range(3)]
+    browsers = [httpx.AsyncClient(base_url=api.url, trust_env=False, verify=PLAIN_HTTP) for _ in range(3)]
     for browser in browsers:
         await sign_in(api, browser, TOKEN)
     roles = [(await browser.get("/api/v1/session")).json()["role"] for browser in browsers]

@@ -14,6 +14,7 @@ from api.roles import VISITOR, Identity, Role
 from api.store import Store
 from tests.api.running_api import TOKEN, RunningApi
 from tests.api.scripted_edge import ScriptedEdge, alarm
+from tests.conftest import PLAIN_HTTP
 
 
 async def entries(api: RunningApi, **parameters: str | int) -> list[dict[str, Any]]:
@@ -62,7 +63,7 @@ async def test_what_is_too_low_or_wrong_is_entered_and_nobody_is_not(api: Runnin
     assert (await api.client.get("/api/v1/audit")).status_code == 401
     await api.client.post("/api/v1/models/pump/rollback", json={}, headers=api.operator)
     await api.post("/alarms/alarm-1/acknowledge", {"komment": "x"})
-    async with httpx.AsyncClient(base_url=api.url, trust_env=False) as browser:
+    async with httpx.AsyncClient(base_url=api.url, trust_env=False, verify=PLAIN_HTTP) as browser:
         await browser.post("/api/v1/session", json={"token": TOKEN})
         await browser.delete("/api/v1/session")
     found = await entries(api)

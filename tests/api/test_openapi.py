@@ -23,6 +23,7 @@ from api.database import open_engine
 from api.store import Batch, Store
 from edge.contracts.topics import Topics
 from tests.api.running_api import ADMIN_TOKEN, ROOT, ApiProcess
+from tests.conftest import PLAIN_HTTP
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 TOPICS = Topics("kullager/v1/x/y/z")
@@ -68,7 +69,9 @@ async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="module")
 def client(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, timeout=30, trust_env=False) as found:
+    with httpx.Client(
+        base_url=url, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"}, timeout=30, trust_env=False, verify=PLAIN_HTTP
+    ) as found:
         yield found
 
 

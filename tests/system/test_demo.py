@@ -23,6 +23,7 @@ from models.settings import Settings
 from models.training import train
 from simulator.demo.launcher import default_plant
 from simulator.generate import generate
+from tests.conftest import PLAIN_HTTP
 from tests.system.conftest import ROOT, wait_for
 
 
@@ -33,6 +34,7 @@ class Demo:
         self.ports = ports
         self.page, plc, broker = ports
         self.home, self.log = home, home / "demo.log"
+        self.client = httpx.Client(timeout=5, verify=PLAIN_HTTP, limits=httpx.Limits(max_keepalive_connections=0))
         self.environment = os.environ | {
             "PATH": str(programs),
             "PYTHONPATH": str(ROOT),
@@ -56,7 +58,7 @@ class Demo:
     def newest(self) -> str:
         """The time of the pump's newest score, empty while there is none."""
         try:
-            asset, *_ = httpx.get(f"http://127.0.0.1:{self.page}/api/v1/assets", timeout=5).json()["items"]
+            asset, *_ = self.client.get(f"http://127.0.0.1:{self.page}/api/v1/assets").json()["items"]
         except (httpx.TransportError, ValueError, KeyError):
             return ""
         latest = asset["latest"] or {}
@@ -84,7 +86,7 @@ def demo(tmp_path: Path, free_port: Callable[[], int], pump_model: Path) -> Iter
     for asset in ("spindle-201", "compressor-301", "robot-401"):
         model = plant.assets[asset].model
         assert model
-        ((recording, _),) = generate(plant, [asset], hours=8.0, seed=1, shift_h=1.0)
+        ((recording, _),) = generate(plant, [asset], hours=4.0, seed=1, shift_h=0.5)
         write(home / "models" / f"{model}.onnx", train(recording, plant, Settings(false_alarms=0.0)).content)
     programs.mkdir()
     for needed in ("setpriv",):
@@ -102,7 +104,7 @@ def test_the_demo_runs_heals_and_ends_without_a_trace(demo: Demo) -> None:
     assert "Training models, once, on three days or more of the healthy furnace-501 …" in demo.said()
     assert (demo.home / "models" / "furnace.onnx").exists()
     assert f"http://localhost:{demo.page}/#token=" in demo.said()
-    assert "<html" in httpx.get(f"http://127.0.0.1:{demo.page}/").text.lower()
+    assert "<html" in demo.client.get(f"http://127.0.0.1:{demo.page}/").text.lower()
     wait_for("a score", demo.newest, 180)
     a_model_that_was_signed_as_it_says_is_taken(demo)
 

@@ -84,7 +84,7 @@ def test_a_recording_becomes_scores_and_an_alarm_that_is_acknowledged_on_the_pag
     assert parse_time(alarm["raised"]) <= labelled[-1]
 
     # an operator opens the page, sees it and acknowledges; the edge confirms
-    page = browser.new_page()
+    page = browser.new_page(reduced_motion="reduce")
     page.goto(f"{site.url}/#token={TOKEN}")
     row = page.locator(f'[data-testid="alarm-row"][data-alarm="{alarm["alarm_id"]}"]').first
     expect(row).to_be_visible(timeout=30_000)

@@ -24,7 +24,7 @@ def running(pump_site: Site) -> tuple[Site, dict[str, Process]]:
 
 def test_each_process_may_die_and_come_back(running: tuple[Site, dict[str, Process]], browser: Browser) -> None:
     site, processes = running
-    page = browser.new_page()
+    page = browser.new_page(reduced_motion="reduce")
     page.goto(f"{site.url}/#token={TOKEN}")
     _page_moves(page, site)
 

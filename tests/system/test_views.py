@@ -8,9 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.system.conftest import ROOT, TOKEN, Site, wait_for
+from tests.system.conftest import PUMP, ROOT, TOKEN, Site, wait_for
 
-PUMP = "pump-101"
 JSQR = ROOT / "api" / "dashboard" / "node_modules" / "jsqr" / "dist" / "jsQR.js"
 WITHIN_MS = 180_000
 HOSTNAME = "stand.example"
@@ -33,17 +32,6 @@ VIEWS = [
 
 
 @pytest.fixture
-def running(pump_site: Site) -> Site:
-    """The pump, ten times as fast as life, healthy and scored."""
-    pump_site.start_api()
-    pump_site.start("edge", "run")
-    pump_site.start("simulator", "run", "--speed", "10")
-    wait_for("the pump is scored", lambda: pump_site.latest(PUMP).get("state") == "normal", 300.0)
-    wait_for("the truth is told", lambda: pump_site.get("/simulator/truth")["items"], 300.0)
-    return pump_site
-
-
-@pytest.fixture
 def stranger(browser: Browser) -> Iterator[Browser]:
     """A browser of another machine, to which this one has a name."""
     executable = shutil.which("chromium")
@@ -58,7 +46,7 @@ def stranger(browser: Browser) -> Iterator[Browser]:
 
 
 def test_a_view_comes_back_as_it_was_on_a_reload(running: Site, browser: Browser) -> None:
-    page = browser.new_page(locale="en-GB", color_scheme="light")
+    page = browser.new_page(locale="en-GB", color_scheme="light", reduced_motion="reduce")
     page.goto(f"{running.url}/#token={TOKEN}")
     expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=WITHIN_MS)
     for view, chosen in VIEWS:
@@ -82,23 +70,19 @@ def test_a_view_comes_back_as_it_was_on_a_reload(running: Site, browser: Browser
 
 
 def test_after_a_rest_the_visitors_page_is_at_its_start_and_the_pump_is_repaired(running: Site, browser: Browser) -> None:
-    def episode() -> dict[str, object]:
-        (item,) = running.get("/simulator/truth")["items"]
-        return item["episode"] or {}
-
-    page = browser.new_page(locale="en-GB")
+    page = browser.new_page(locale="en-GB", reduced_motion="reduce")
     page.goto(f"{running.url}/?rest=30#/?machine={PUMP}")
     page.get_by_test_id("speed-30").check(force=True, timeout=WITHIN_MS)
     page.get_by_test_id("inject-bearing-wear").click()
-    wait_for("the fault has begun", lambda: episode().get("began"), 300.0)
+    wait_for("the fault has begun", lambda: running.episode().get("began"), 300.0)
     # nobody touches the page from here on
-    wait_for("it is repaired", lambda: episode().get("repaired"), 300.0)
+    wait_for("it is repaired", lambda: running.episode().get("repaired"), 300.0)
     page.wait_for_url(re.compile(r"/\?rest=30#/$"), timeout=WITHIN_MS)
     page.close()
 
 
 def test_the_code_for_telephones_is_the_address_by_which_others_reach_the_page(running: Site, stranger: Browser) -> None:
-    page = stranger.new_page()
+    page = stranger.new_page(reduced_motion="reduce")
     page.goto(f"{running.url}/?lang=en")
     phone = page.get_by_test_id("phone")
     expect(phone).to_contain_text("from this computer only", timeout=WITHIN_MS)
