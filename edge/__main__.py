@@ -1,4 +1,7 @@
-"""`python -m edge run|check|recordings|gaps|schema|browse|trust|report|drill`: the edge of a plant."""
+"""`python -m edge run|check|recordings|gaps|schema|browse|trust|report|drill`: the edge of a plant.
+
+Each verb imports what it needs itself: OPC UA takes a second, and --help, a mistyped option or a list of gaps should not.
+"""
 
 import argparse
 import asyncio
@@ -14,21 +17,10 @@ from typing import get_args
 from urllib.parse import urlsplit
 
 from edge import __version__, logs
-from edge.browse.draft import ASK, draft
-from edge.browse.mqtt import browse_mqtt
-from edge.browse.opcua import browse_opcua
-from edge.check import check
 from edge.contracts.errors import ConnectionRefused, KullagerError
 from edge.contracts.plant import OpcuaSource, Plant, Security
 from edge.contracts.plant_file import load_plant
-from edge.data_acquisition.opcua_security import Certificates, Credentials, certificate_folder
-from edge.data_acquisition.opcua_session import CONNECTION_ERRORS, connected, describe
 from edge.formats.json_message import format_time
-from edge.ledger import gaps_of
-from edge.plant_schema import NAME as SCHEMA_FILE
-from edge.plant_schema import schema_text
-from edge.report import write_report
-from edge.supervisor import Supervisor
 
 
 def main() -> int:
@@ -75,10 +67,14 @@ def main() -> int:
     home = Path(os.environ.get("KULLAGER_HOME", ".kullager"))
     try:
         if arguments.verb == "trust":
+            from edge.data_acquisition.opcua_security import Certificates, certificate_folder
+
             certificate = Certificates(certificate_folder(home)).trust(arguments.fingerprint)
             print(f"'{certificate.subject.rfc4514_string()}' is trusted; an edge that runs connects by itself")
             return 0
         if arguments.verb == "schema":
+            from edge.plant_schema import schema_text
+
             print(schema_text(), end="")
             return 0
         if arguments.verb == "gaps":
@@ -107,6 +103,14 @@ def main() -> int:
 
 
 async def _browse(arguments: argparse.Namespace, home: Path) -> int:
+    from edge.browse.draft import ASK, draft
+    from edge.browse.mqtt import browse_mqtt
+    from edge.browse.opcua import browse_opcua
+    from edge.data_acquisition.opcua_security import Certificates, Credentials, certificate_folder
+    from edge.data_acquisition.opcua_session import CONNECTION_ERRORS, connected, describe
+    from edge.plant_schema import NAME as SCHEMA_FILE
+    from edge.plant_schema import schema_text
+
     url, user, password = arguments.url, arguments.user, os.environ.get("KULLAGER_PASSWORD")
     match urlsplit(url).scheme:
         case "opc.tcp":
@@ -139,6 +143,8 @@ async def _browse(arguments: argparse.Namespace, home: Path) -> int:
 
 
 def _gaps(path: Path, asset: str | None, *, as_json: bool) -> int:
+    from edge.ledger import gaps_of
+
     found = gaps_of(path, asset)
     if as_json:
         print(json.dumps([asdict(gap) for gap in found], ensure_ascii=False, indent=2))
@@ -179,6 +185,9 @@ async def _drill(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace, plant: Plant, home: Path) -> int:
+    from edge.check import check
+    from edge.report import write_report
+
     now = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     path: Path = arguments.out or Path(f"kullager-report-{plant.edge.id}-{now}.zip")
     findings = asyncio.run(check(plant, home, os.environ, arguments.listen))
@@ -193,6 +202,8 @@ def _report(arguments: argparse.Namespace, plant: Plant, home: Path) -> int:
 
 
 async def _run(path: Path, plant: Plant, home: Path) -> None:
+    from edge.supervisor import Supervisor
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -201,6 +212,8 @@ async def _run(path: Path, plant: Plant, home: Path) -> None:
 
 
 def _check(plant: Plant, home: Path, listen_s: float, *, as_json: bool) -> int:
+    from edge.check import check
+
     findings = asyncio.run(check(plant, home, os.environ, listen_s))
     bad = sum(not finding.good for finding in findings)
     if as_json:

@@ -64,7 +64,7 @@ def test_order_of_arrival_within_the_lateness_changes_nothing(
     make_plant: MakePlant, model_file: Path, data: st.DataObject
 ) -> None:
     lateness = 2.0
-    model = OnnxModel.load(model_file)
+    plant, model = make_plant(lateness=lateness), OnnxModel.load(model_file)
     n = data.draw(st.integers(1, 60))
     samples = [
         (
@@ -81,7 +81,7 @@ def test_order_of_arrival_within_the_lateness_changes_nothing(
     delayed = sorted(zip(in_order, delays, strict=True), key=lambda pair: pair[0][1] + pair[1] * S)
 
     def run(arrivals: list[tuple[tuple[int, int, float, int], float]]) -> list[Assessment]:
-        pipeline = Pipeline(make_plant(lateness=lateness), {"press": model})
+        pipeline = Pipeline(plant, {"press": model})
         out: list[Assessment] = []
         for (signal, time, value, quality), delay in arrivals:
             pipeline.feed(SampleBatch.of([signal], [time], [value], [quality]))
