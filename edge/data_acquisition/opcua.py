@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 # the server says that it is alive this often when it has no values to send
 KEEP_ALIVE_S: Final = 2.0
 SILENT_S: Final = 3 * KEEP_ALIVE_S + 1.0
+LOOK_S: Final = 1.0
 RETRY_NODES_S: Final = 30.0
 REPEAT_S: Final = 1.0
 # until then the first new samples have come, and say to where the past is missing
@@ -177,9 +178,9 @@ class OpcuaAcquisition:
         running = asyncio.create_task(publishing.run(self._take), name=f"publishing of {self._name}")
 
         async def lost() -> str:
-            last_retry = time.monotonic()
+            last_retry = last_look = time.monotonic()
             while True:
-                await asyncio.wait([gone, running], timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([gone, running], timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
                 if gone.done():
                     return gone.result()
                 if running.done():
@@ -188,6 +189,9 @@ class OpcuaAcquisition:
                     except ConnectionError:
                         return f"the connection to {self._source.url} was lost"
                 now = time.monotonic()
+                # what came while this process had no processor waits in the socket: that is no silence of the server
+                self._heard_s = min(now, self._heard_s + max(0.0, now - last_look - LOOK_S))
+                last_look = now
                 if now - self._heard_s > SILENT_S:
                     return f"{self._source.url} has been silent for {SILENT_S:.0f} s, without even a sign of life"
                 if self._problems and now - last_retry > RETRY_NODES_S:

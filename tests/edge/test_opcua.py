@@ -194,3 +194,22 @@ async def test_a_value_that_has_been_so_for_long_is_no_wrong_clock(
     assert "the clock of source 'plc' says" in str(fresh.account.status().problem)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_an_edge_that_had_no_processor_does_not_take_that_for_silence(
+    server: Server, acquired: Acquired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opcua, "SILENT_S", 4.0)
+    index = await server.register_namespace("urn:x")
+    node = await server.nodes.objects.add_variable(ua.NodeId("speed", index), "speed", 1.0)
+    monkeypatch.setattr(opcua, "RETRY_NODES_S", 0.5)
+    await until("the first value", lambda: acquired.values)
+    since = acquired.account.status().since
+    # longer than a server may be silent, and nobody here hears anything: neither what came nor the time that goes by
+    time.sleep(6.0)  # noqa: ASYNC251  # that is what it is about
+    await node.write_value(2.0)
+    await until("the next value", lambda: 2.0 in acquired.values)
+    await asyncio.sleep(2.0)
+    status = acquired.account.status()
+    assert status.state is SourceState.CONNECTED
+    assert status.since == since, "the connection was not lost"
