@@ -6,6 +6,7 @@
 # make drills  what takes minutes: the edge under every kind of chaos; KILLS=200 AWAY=3600 make it longer
 # make scenarios  what is said of a week, against what was true: docs/scenarios.md; an hour, DAYS=1 for a try
 # make docs    the pages and pictures of docs/ that are made from the code and from ../shared/data
+# make pictures  api/dashboard/overview.png and docs/pictures/dashboard-*.png, of the running demo with its pump broken
 # make lock    requirements/*.lock from pyproject.toml; UPGRADE=1 moves to newer versions
 # make clean   removes what make has made: .venv, the built dashboard, caches; the plant's state in .kullager stays
 #
@@ -24,7 +25,7 @@ export PYTHON
 # packages are installed without bytecode, which is written when they are first imported: starting takes half as long with it
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test coverage check bench drills scenarios docs lock clean dashboard
+.PHONY: demo test coverage check bench drills scenarios docs pictures lock clean dashboard
 
 demo:
 	@$(SETUP) demo dashboard && exec $(BIN)/python -m simulator.demo --port $(PORT)
@@ -71,6 +72,10 @@ scenarios:
 docs:
 	@$(SETUP) docs
 	PYTHONPATH=.venv/docs $(BIN)/python -m docs
+
+pictures:
+	@$(SETUP) system dev docs dashboard
+	PYTHONPATH=.venv/docs $(BIN)/python -m docs dashboard
 
 lock:
 	@$(SETUP) uv

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from models.signing import make_keys, sign
 from tests.system.conftest import ENGINEER_TOKEN, PUMP, ROOT, TOKEN, Process, Site, wait_for
+from tests.system.layout import misplaced
 
 AXE = ROOT / "api" / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 OPERATIONS = ["", "/data", "/figures", f"/history/{PUMP}", "/report"]
@@ -169,11 +170,12 @@ def handle_an_alarm(page: Page, site: Site, edge: Process) -> None:
     expect(page.get_by_test_id("report")).to_contain_text("Cirkulationspump", timeout=30_000)
 
 
-def test_axe_finds_nothing_on_any_page(pump_site: Site, browser: Browser) -> None:
+def test_axe_finds_nothing_on_any_page_and_no_box_lies_over_another(pump_site: Site, browser: Browser) -> None:
     """In both languages, light and dark, and none is wider than a telephone or than a wall."""
     if not AXE.exists():
         pytest.skip("axe-core is not installed; `make dashboard` brings it")
-    site, found = pump_site, {}
+    site = pump_site
+    found: dict[tuple[str, ...], object] = {}
     site.start_pump()
     site.post("/simulator/faults", {"asset": PUMP, "fault": "bearing-wear", "severity": 1.0, "over_s": 5}, token=None)
     wait_for("the alarm", lambda: site.alarms("anomaly", "open"))
@@ -200,9 +202,13 @@ def test_axe_finds_nothing_on_any_page(pump_site: Site, browser: Browser) -> Non
             expect(page.locator("main h1")).to_be_visible(timeout=30_000)
             expect(page.locator("main .panel").nth(0)).to_be_visible(timeout=30_000)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than {size}"
+            if wrong := misplaced(page):
+                found[path, locale, scheme, "layout"] = wrong
             violations = page.evaluate("axe.run().then(({violations}) => violations)")
             if violations:
                 found[path, locale, scheme] = [(each["id"], each["nodes"][0]["html"][:200]) for each in violations]
+        page.add_style_tag(content="main .panel { width: 104%; margin-bottom: -3rem; }")
+        assert misplaced(page), "boxes that lie wrong are found"
         context.close()
     assert found == {}
 
