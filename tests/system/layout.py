@@ -24,6 +24,7 @@ MISPLACED: Final = """() => {
     while (p !== null && getComputedStyle(p).display === "contents") p = p.parentElement;
     return p;
   };
+  const placed = e => [...e.children].some(child => getComputedStyle(child).position === "absolute");
   const box = e => e.getBoundingClientRect();
   const groups = new Map();
   for (const e of document.querySelectorAll("#app *")) {
@@ -34,7 +35,7 @@ MISPLACED: Final = """() => {
     const [a, b] = [box(e), box(p)], flow = getComputedStyle(p);
     if (flow.overflowX !== "visible" || flow.display.startsWith("inline")) continue;
     if (a.left < b.left - SLACK || a.right > b.right + SLACK) found.push(`${name(e)} runs out of ${name(p)}`);
-    if (getComputedStyle(e).overflowX === "visible" && e.scrollWidth > e.clientWidth + SLACK && e.clientWidth > 0)
+    if (getComputedStyle(e).overflowX === "visible" && !placed(e) && e.scrollWidth > e.clientWidth + SLACK && e.clientWidth > 0)
       found.push(`${name(e)} is too narrow for what is in it`);
   }
   for (const of of groups.values())
