@@ -100,7 +100,8 @@ def page(told: Sequence[Told], minutes: float) -> str:
         "on each of the demo's machines go through simulator and pipeline, after the healthy days of training; "
         "`week` with four stories of chance. The models are the demo's: trained on healthy data, with no label.",
         "",
-        "- **found**: an anomaly alarm in the time of the fault; **lead**: hours from it until it was complete, or repaired",
+        "- **found**: an anomaly alarm that began in the time of the fault (one that stood already does not count); **lead**: "
+        "hours from it until the fault was complete, or repaired",
         "- **false**: anomaly alarms when nothing was wrong, nor had been for half an hour",
         "- **reached**: how far the fault had come when it was repaired, or when it was complete; 1 is failure",
         "- **limits**: the fixed alarm limits that the plant has today: the floor",
