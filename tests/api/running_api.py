@@ -108,6 +108,14 @@ class RunningApi:
 
         await until(look)
 
+    async def until_edges(self, *names: str) -> None:
+        """The api has heard the status of these edges; that it has their results says nothing of it."""
+
+        async def look() -> bool:
+            return {edge["edge"] for edge in (await self.status())["edges"]} >= set(names)
+
+        await until(look)
+
     async def until_contiguous(self, number: int) -> Any:
         async def look() -> Any:
             status = await self.status()

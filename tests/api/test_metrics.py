@@ -11,6 +11,7 @@ async def test_the_figures_are_those_of_the_status(api: RunningApi, scripted_edg
     scripted_edge.publish(assessment("pump-101", 0))
     scripted_edge.publish_status()
     await api.until_contiguous(1)
+    await api.until_edges("edge-1")
     answer = await api.client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     found = {sample.name: sample for family in text_string_to_metric_families(answer.text) for sample in family.samples}

@@ -26,13 +26,6 @@ async def second_edge(demo_plant: Path, mosquitto: Mosquitto) -> AsyncIterator[S
         yield edge
 
 
-async def until_edges(api: RunningApi, *names: str) -> None:
-    async def told() -> bool:
-        return {edge["edge"] for edge in (await api.status())["edges"]} >= set(names)
-
-    await until(told)
-
-
 async def send(api: RunningApi, verb: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
     return await api.client.request(verb, f"/api/v1/models/{path}", json=body, headers=headers)
 
@@ -48,7 +41,7 @@ ROUTES = [
 
 async def test_what_an_engineer_does_goes_to_the_edge(api: RunningApi, scripted_edge: ScriptedEdge) -> None:
     scripted_edge.publish_status()
-    await until_edges(api, "edge-1")
+    await api.until_edges("edge-1")
     for method, path, body, verb in ROUTES:
         answer = await send(api, method, path, body, **api.engineer)
         assert answer.status_code == 202, answer.text
@@ -108,7 +101,7 @@ async def test_what_is_in_service_and_in_shadow_is_told_with_its_time(api: Runni
     shadow = ShadowStatus(version="4", sha256=SHA, since=START + SECOND // 2, instants=10, scored=9, agreed=8)
     pump = ModelStatus(version="3", assets=("pump-101",), sha256=SHA, previous=2, shadow=shadow)
     scripted_edge.publish_status(models={"pump": pump, "spindle": ModelStatus(problem="there is none")})
-    await until_edges(api, "edge-1")
+    await api.until_edges("edge-1")
 
     async def check() -> None:
         found, without = (await api.get("/models"))["items"]
@@ -154,7 +147,7 @@ async def test_of_a_fleet_the_edge_that_has_the_model_is_asked(
     both, alone = ModelStatus(version="1"), ModelStatus(version="2")
     scripted_edge.publish_status(models={"pump": both})
     second_edge.publish_status(models={"pump": both, "spindle": alone})
-    await until_edges(api, "edge-1", "edge-2")
+    await api.until_edges("edge-1", "edge-2")
 
     async def asked(name: str, edge: str | None = None) -> list[str]:
         answer = await send(api, "POST", f"{name}/rollback" + (f"?edge={edge}" if edge else ""), {}, **api.engineer)
@@ -180,7 +173,7 @@ async def test_of_several_others_one_has_to_be_named(
     async with ScriptedEdge(mosquitto.url, scripted_edge.topics, "edge-3") as third:
         for edge in (second_edge, third):
             edge.publish_status(models={"spindle": ModelStatus(version="1")})
-        await until_edges(api, "edge-2", "edge-3")
+        await api.until_edges("edge-2", "edge-3")
         answer = await send(api, "POST", "spindle/rollback", {}, **api.engineer)
     assert (answer.status_code, "possible: edge-2, edge-3" in answer.json()["detail"]) == (409, True)
 

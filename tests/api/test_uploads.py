@@ -21,7 +21,7 @@ async def send(api: RunningApi, content: bytes = CONTENT, **headers: str) -> htt
 
 async def test_the_edge_is_told_where_to_fetch_it(api: RunningApi, scripted_edge: ScriptedEdge) -> None:
     scripted_edge.publish_status()
-    await api.until_connected()
+    await api.until_edges("edge-1")
     answer = await send(api)
     assert answer.status_code == 202, answer.text
     (verb, command) = scripted_edge.model_commands.pop()
@@ -42,7 +42,7 @@ async def test_what_cannot_be_taken_is_said_and_leaves_nothing(
     api: RunningApi, scripted_edge: ScriptedEdge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scripted_edge.publish_status()
-    await api.until_connected()
+    await api.until_edges("edge-1")
     operator = await send(api, **api.operator)
     assert (operator.status_code, operator.json()["role"]) == (403, "engineer")
     assert (await send(api, **{"Content-Type": "application/json"})).status_code == 415
@@ -69,7 +69,7 @@ async def test_no_more_are_kept_than_may_be_and_not_for_long(
     api: RunningApi, scripted_edge: ScriptedEdge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scripted_edge.publish_status()
-    await api.until_connected()
+    await api.until_edges("edge-1")
     monkeypatch.setattr(uploads, "MOST", 2)
     assert [(await send(api)).status_code for _ in range(3)] == [202, 202, 503]
     monkeypatch.setattr(uploads, "KEPT_S", -1.0)
