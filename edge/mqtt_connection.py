@@ -8,14 +8,12 @@
                 case Lost(reason=reason): ...  # said once per outage and reason
                 case Published(mid=mid): ...   # the broker has acknowledged what `publish` returned
 
-The iterator ends only when the context is left. paho runs the socket in a thread of its own; events cross to the
-event loop through one queue, with one wake-up however many wait. QoS is 1 where nobody asks for 0.
+The iterator ends only when the context is left. Events go through one queue, with one wake-up however many wait. QoS is 1
+where nobody asks for 0.
 """
 
 import asyncio
-import contextlib
 import logging
-import socket
 import ssl
 import time
 from collections import deque
@@ -26,19 +24,19 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.back_off import back_off
+from edge.mqtt_link import MqttLink
 
 logger = logging.getLogger(__name__)
 
 KEEPALIVE_S: Final = 15
 CONNECT_TIMEOUT_S: Final = 5.0
-MAX_IN_FLIGHT: Final = 1000
 NO_MATCHING_SUBSCRIBERS: Final = 0x10  # MQTT 5, 3.4.2.1
 VERSION_NAMES: Final = {MQTTProtocolVersion.MQTTv5: "5", MQTTProtocolVersion.MQTTv311: "3.1.1"}
 
@@ -123,15 +121,11 @@ class MqttConnection:
         self._queue: deque[Event] = deque()
         self._queue_size = queue_size
         self._ready = asyncio.Event()
-        self._wake_pending = False
-        self._client: paho.Client | None = None
-        # of this connection; the first is counted by the event loop alone, the second by paho's thread alone
-        self._handed_over = self._acknowledged = 0
+        self._link: MqttLink | None = None
         self._version = MQTTProtocolVersion.MQTTv5
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._keep_connected(), name=f"mqtt {self.client_id}")
         return self
 
@@ -152,7 +146,6 @@ class MqttConnection:
             if wait_s:
                 await asyncio.sleep(wait_s)
             self._ready.clear()
-            self._wake_pending = False
             yield self.left()
 
     def left(self) -> Iterator[Event]:
@@ -165,30 +158,22 @@ class MqttConnection:
 
         At QoS 0, which only Sparkplug asks for, `Published` says that it has left, not that the broker has it.
         """
-        client = self._client
-        if client is None:
-            return None
-        sent = client.publish(topic, payload, qos=qos, retain=retain)
-        if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            return None
-        self._handed_over += 1
-        return sent.mid
+        return None if self._link is None else self._link.publish(topic, payload, retain, qos)
 
     @property
     def unacknowledged(self) -> int:
         """How many messages have been handed over on this connection and not come to the broker."""
-        return self._handed_over - self._acknowledged if self._client is not None else 0
+        return self._link.unacknowledged if self._link is not None else 0
 
     def unsubscribe(self, topic: str) -> None:
         """End a subscription that an earlier session has left."""
-        if self._client is not None:
-            self._client.unsubscribe(topic)
+        if self._link is not None:
+            self._link.unsubscribe(topic)
 
     def cut(self) -> None:
         """Break the connection without a word, as a network does. It is made anew."""
-        if self._client is not None and isinstance(link := self._client.socket(), socket.socket):
-            with contextlib.suppress(OSError):  # broken already
-                link.shutdown(socket.SHUT_RDWR)
+        if self._link is not None:
+            self._link.cut()
 
     # -- the one owner of reconnection
 
@@ -197,15 +182,15 @@ class MqttConnection:
         last_reason: str | None = None
         while True:
             try:
-                lost = await self._connect()
-                waits, last_reason = back_off(), None
+                link = await self._connect()
+                waits, self._link = back_off(), link
                 self._put(Connected(VERSION_NAMES[self._version]))
                 try:
-                    reason = await lost
+                    why = await link.tend()
                 finally:
-                    await self._close()
-                self._put(Lost(reason, refused=False))
-                last_reason = reason
+                    self._link = None
+                    await link.close()
+                last_reason = self._say(f"the connection to {self.url} was lost{why and f': {why}'}", None, False)
             except _NoAnswerError as answer:
                 if answer.wrong_version and self._version is MQTTProtocolVersion.MQTTv5:
                     logger.info("%s does not speak MQTT 5 (%s): falling back to 3.1.1", self.url, answer)
@@ -222,52 +207,25 @@ class MqttConnection:
             self._put(Lost(reason, refused))
         return reason
 
-    async def _connect(self) -> asyncio.Future[str]:
-        """Connect and subscribe; the future answers with the reason when the connection is lost."""
-        answered: asyncio.Future[ReasonCode] = self._loop.create_future()
-        lost: asyncio.Future[str] = self._loop.create_future()
-
-        def on_connect(client: paho.Client, _userdata: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
-            self._loop.call_soon_threadsafe(_settle, answered, code)
-
-        def on_disconnect(_client: paho.Client, _userdata: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
-            self._loop.call_soon_threadsafe(_settle, answered, None)
-            # paho's word for a connection that just ended
-            why = "" if code.getName() == "Unspecified error" else f": {code}"
-            self._loop.call_soon_threadsafe(_settle, lost, f"the connection to {self.url} was lost{why}")
-
-        client = self._new_client()
-        client.on_connect, client.on_disconnect = on_connect, on_disconnect
-        client.on_message = lambda _client, _userdata, m: self._put_threadsafe(
-            Message(m.topic, bytes(m.payload), m.retain, time.time_ns())
-        )
-
-        def on_publish(_client: paho.Client, _userdata: Any, mid: int, code: ReasonCode, _properties: Any) -> None:
-            self._acknowledged += 1
-            self._put_threadsafe(Published(mid, subscribed=code.value != NO_MATCHING_SUBSCRIBERS))
-
-        client.on_publish = on_publish
-        self._handed_over = self._acknowledged = 0
+    async def _connect(self) -> MqttLink:
+        """Connect and subscribe."""
+        link = MqttLink(self._new_client(), self._came, self._published)
         parts = urlsplit(self.url)
         port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
         try:
-            await asyncio.to_thread(client.connect, parts.hostname or "", port, KEEPALIVE_S, **self._session())
-            client.loop_start()
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                code = await answered
+            code = await link.connect(parts.hostname or "", port, KEEPALIVE_S, CONNECT_TIMEOUT_S, **self._session())
             if code is None or code.is_failure:
                 raise self._refusal(code)
             if self.subscriptions:
                 options: Any = SubscribeOptions(qos=1) if self._version is MQTTProtocolVersion.MQTTv5 else 1
-                client.subscribe([(topic, options) for topic in self.subscriptions])
+                link.subscribe([(topic, options) for topic in self.subscriptions])
         except TimeoutError:
-            await asyncio.to_thread(client.loop_stop)
+            await link.close()
             raise _NoAnswerError(f"{self.url} took the connection but did not answer", False, wrong_version=True) from None
         except BaseException:
-            await asyncio.to_thread(client.loop_stop)
+            await link.close()
             raise
-        self._client = client
-        return lost
+        return link
 
     def _new_client(self) -> paho.Client:
         client = paho.Client(
@@ -279,7 +237,8 @@ class MqttConnection:
             clean_session=not self._session_s if self._version is MQTTProtocolVersion.MQTTv311 else None,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
-        client.max_inflight_messages_set(MAX_IN_FLIGHT)
+        # the link keeps them few
+        client.max_inflight_messages_set(0)
         if self._user:
             client.username_pw_set(self._user, self._password)
         if self._will is not None:
@@ -309,28 +268,17 @@ class MqttConnection:
         who = f"user '{self._user}'" if self._user else "a client without a user name"
         return _NoAnswerError(f"{self.url} refuses {who}: {code}", not version, wrong_version=version)
 
-    async def _close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            client.disconnect()
-            await asyncio.to_thread(client.loop_stop)
+    # -- what comes
 
-    # -- from paho's thread to the event loop
-
-    def _put_threadsafe(self, event: Event) -> None:
-        self._queue.append(event)
+    def _came(self, message: paho.MQTTMessage) -> None:
+        self._put(Message(message.topic, bytes(message.payload), message.retain, time.time_ns()))
         if len(self._queue) > self._queue_size:
             self._queue.popleft()
             self.dropped += 1
-        if not self._wake_pending:
-            self._wake_pending = True
-            self._loop.call_soon_threadsafe(self._ready.set)
+
+    def _published(self, number: int, code: ReasonCode) -> None:
+        self._put(Published(number, subscribed=code.value != NO_MATCHING_SUBSCRIBERS))
 
     def _put(self, event: Event) -> None:
         self._queue.append(event)
         self._ready.set()
-
-
-def _settle(future: asyncio.Future[Any], result: Any) -> None:
-    if not future.done():
-        future.set_result(result)

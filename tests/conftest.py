@@ -190,11 +190,11 @@ class Mosquitto:
 
 
 @contextlib.contextmanager
-def running_mosquitto(port: int, folder: Path) -> Iterator[Mosquitto]:
+def running_mosquitto(port: int, folder: Path, settings: str = "allow_anonymous true\n") -> Iterator[Mosquitto]:
     """A running mosquitto with `.url`, `.port`, `.stop()` and `.start()`; skips where it is not installed."""
     if shutil.which("mosquitto") is None and not Path("/usr/sbin/mosquitto").exists():
         pytest.skip("mosquitto is not installed; `apt-get install mosquitto` brings it")
-    broker = Mosquitto(port, folder)
+    broker = Mosquitto(port, folder, settings)
     broker.start()
     try:
         yield broker

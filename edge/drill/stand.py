@@ -171,7 +171,8 @@ class Stand:
         configuration = self.folder / "mosquitto.conf"
         configuration.write_text(
             f"listener {self.broker_port} 127.0.0.1\nallow_anonymous true\nuser root\nlog_dest stderr\n"
-            f"persistence true\npersistence_location {self.folder}/\nautosave_interval 1\nmax_queued_messages 100000\n"
+            f"persistence true\npersistence_location {self.folder}/\nautosave_interval 1\n"
+            "max_queued_messages 100000\nmax_inflight_messages 1000\n"
         )
         python, plant = sys.executable, str(self.plant_file)
         self.broker = await self._program([broker, "-c", str(configuration)], near, "broker")

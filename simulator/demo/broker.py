@@ -17,6 +17,7 @@ persistence true
 persistence_location {folder}/
 autosave_interval 30
 max_queued_messages 100000
+max_inflight_messages 1000
 set_tcp_nodelay true
 log_dest stderr
 connection_messages true
