@@ -174,7 +174,8 @@ class MqttPublisher:
                 # evenly spread, and the same each time: multiples of the golden ratio
                 wait_s = abs(late.amount) * (self._late * 0.6180339887 % 1.0)
                 self._held.append((time.monotonic() + wait_s, topic, payload))
-            elif self._active(ChaosKind.BURST):
+            elif self._active(ChaosKind.BURST) or any(due <= time.monotonic() for due, _, _ in self._held):
+                # also when the burst is over and what it has held back has still to go: it goes first
                 self._held.append((time.monotonic(), topic, payload))
             else:
                 self._publish(topic, payload)

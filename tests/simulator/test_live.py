@@ -166,7 +166,7 @@ async def test_what_runs_faster_than_its_broker_waits_for_it_and_not_for_one_tha
     rows, most, paused = site.rows(0), 0, False
     async with open_stage(plant, site, ENVIRON) as stage:
         (broker,) = stage.publishers
-        await until(lambda: broker._connection._client, "the connection")
+        await until(lambda: broker._connection._link, "the connection")
         for number in range(3000):
             await asyncio.sleep(0.0)
             if number == 500:
