@@ -145,6 +145,10 @@ export const visitorTexts = {
 
   life: { sv: "Hur länge håller den?", en: "How long will it last?" },
   lifeCalm: { sv: "Inget slut i sikte: hälsan sjunker inte.", en: "No end in sight: the health does not fall." },
+  lifeRises: {
+    sv: "Inget slut i sikte: felet syns inte längre, och hälsan stiger igen.",
+    en: "No end in sight: the fault no longer shows, and the health rises again.",
+  },
   lifeUnknown: {
     sv: "Ingen tid: hälsan föll för fort för en trend att lita på.",
     en: "No time given: the health fell too fast for a trend to be trusted.",
