@@ -74,6 +74,15 @@ export function padding(): uPlot.Padding {
   return [8, remPx(1.7), 0, 0];
 }
 
+// Without a graphics card a wide line that turns every few pixels costs thirty times what a thin one costs, for a blot.
+const CROWDED_PX = 3;
+
+/** Before it is drawn: what was measured is a wide line, or a thin one where its points stand close together. */
+export function fitLine(chart: uPlot): void {
+  const line = chart.series[1];
+  if (line !== undefined) line.width = chart.bbox.width < CROWDED_PX * devicePixelRatio * chart.data[0].length ? 1 : 2;
+}
+
 export const CURSOR: uPlot.Cursor = {
   sync: { key: "kullager" },
   drag: { x: false, y: false },
