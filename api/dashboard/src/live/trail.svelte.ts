@@ -24,6 +24,8 @@ export class Trail {
   version = $state(0);
   loading = $state(true);
   problem = $state<Problem | null>(null);
+  /** its history is there, or why it is not */
+  readonly fetched: Promise<void>;
   #pending = false;
   #stopped = false;
   #unwatch: () => void;
@@ -35,7 +37,7 @@ export class Trail {
   ) {
     this.#repaintMs = Math.min(LATEST_MS, Math.max(SOONEST_MS, (1000 * windowS) / REPAINT_PX));
     this.#unwatch = plant.watch(asset, (assessments) => this.#take(assessments));
-    void this.#load();
+    this.fetched = this.#load();
   }
 
   stop(): void {
