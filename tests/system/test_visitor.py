@@ -10,6 +10,9 @@ AXE = ROOT / "api" / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 # for a busy machine; nothing is said of how long it takes
 WITHIN_MS = 180_000
+# what moves on the page: the properties of everything that is animated
+MOVED = """() => document.getAnimations().flatMap(each => each.effect.getKeyframes()).flatMap(Object.keys)
+  .filter(name => !["offset", "computedOffset", "easing", "composite"].includes(name))"""
 
 
 def break_the_pump(page: Page, site: Site) -> None:
@@ -76,6 +79,10 @@ def test_a_visitor_breaks_the_pump_and_reads_why(running: Site, browser: Browser
 
     # why
     expect(page.get_by_test_id("sentence")).to_contain_text("vibration has grown", timeout=WITHIN_MS)
+    # what else moved would be laid out and painted in every frame
+    moved = set(page.evaluate(MOVED))
+    assert "transform" in moved
+    assert moved <= {"transform", "opacity"}
     expect(page.get_by_test_id("because").locator("li").first).to_have_attribute("data-testid", "share-vibration")
     assert "Vibration" in page.get_by_test_id(f"tile-{PUMP}").inner_text()
 

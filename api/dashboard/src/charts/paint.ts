@@ -17,7 +17,7 @@ export function colour(name: string): string {
   return found;
 }
 
-function remPx(rem: number): number {
+export function remPx(rem: number): number {
   return rem * (rootPx ??= parseFloat(getComputedStyle(document.documentElement).fontSize));
 }
 
@@ -69,18 +69,20 @@ export const numbers: uPlot.Axis.DynamicValues = (_, splits, __, ___, step) => {
   return splits.map((n) => words.number(n, needed ?? 4));
 };
 
-/** Room for the outer half of the last time on the axis. */
+/** Room for the outer half of the last time on the axis, and of the highest number. */
 export function padding(): uPlot.Padding {
-  return [8, remPx(1.7), 0, 0];
+  return [remPx(0.6), remPx(1.7), 0, 0];
 }
 
 // Without a graphics card a wide line that turns every few pixels costs thirty times what a thin one costs, for a blot.
-const CROWDED_PX = 3;
+const CROWDED_PX = 2;
 
 /** Before it is drawn: what was measured is a wide line, or a thin one where its points stand close together. */
 export function fitLine(chart: uPlot): void {
   const line = chart.series[1];
-  if (line !== undefined) line.width = chart.bbox.width < CROWDED_PX * devicePixelRatio * chart.data[0].length ? 1 : 2;
+  if (line === undefined) return;
+  const crowded = chart.bbox.width < CROWDED_PX * devicePixelRatio * chart.data[0].length;
+  line.width = crowded ? 1 : Math.max(2, Math.round(remPx(0.1)));
 }
 
 export const CURSOR: uPlot.Cursor = {

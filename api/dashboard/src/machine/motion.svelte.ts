@@ -4,10 +4,18 @@ import type { Attachment } from "svelte/attachments";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
+/** What the compositor moves by itself; all else would be laid out and painted in each frame. */
+export interface Frame {
+  transform?: string;
+  opacity?: number;
+  offset?: number;
+  easing?: string;
+}
+
 /** `rate` 1 plays `frames` once a second; 0 stands still, and so does everything where people ask for less motion. */
-export function moving(frames: Keyframe[], rate: () => number): Attachment<Element> {
+export function moving(frames: Frame[], rate: () => number): Attachment<Element> {
   return (element) => {
-    const animation = element.animate(frames, { duration: 1000, iterations: Infinity });
+    const animation = element.animate(frames as Keyframe[], { duration: 1000, iterations: Infinity });
     animation.pause();
     const follow = (): void => {
       const wanted = still.matches ? 0 : rate();
@@ -24,4 +32,4 @@ export function moving(frames: Keyframe[], rate: () => number): Attachment<Eleme
   };
 }
 
-export const TURN: Keyframe[] = [{ transform: "rotate(0deg)" }, { transform: "rotate(360deg)" }];
+export const TURN: Frame[] = [{ transform: "rotate(0deg)" }, { transform: "rotate(360deg)" }];
