@@ -31,7 +31,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.back_off import back_off
-from edge.mqtt_link import MqttLink
+from edge.mqtt_link import LinkClient, MqttLink
 
 logger = logging.getLogger(__name__)
 
@@ -228,7 +228,7 @@ class MqttConnection:
         return link
 
     def _new_client(self) -> paho.Client:
-        client = paho.Client(
+        client = LinkClient(
             CallbackAPIVersion.VERSION2,
             client_id=self.client_id,
             protocol=self._version,

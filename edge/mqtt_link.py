@@ -6,6 +6,9 @@ and each second for what hangs on time (`loop_misc`).
 
 How many messages may be unacknowledged is kept here as well, as paho looks through all of them with each acknowledgement, and
 does not know the Receive Maximum of a broker (MQTT 5, 3.2.2.3.3). What is more waits in its order.
+
+paho takes each packet from the socket in three or four calls of the kernel, of a byte or two; it is given a socket that reads
+ahead (`LinkClient`).
 """
 
 import asyncio
@@ -26,6 +29,38 @@ READ_AT_ONCE: Final = 200
 TENDED_S: Final = 1.0
 GOODBYE_S: Final = 1.0
 SUCCESS: Final = MQTTErrorCode.MQTT_ERR_SUCCESS
+
+READ_AHEAD: Final = 65_536
+
+
+class ReadAhead:
+    """A socket that does not wait, and that asks the kernel for more than it is asked for."""
+
+    def __init__(self, link: Any) -> None:
+        self.link = link
+        self._held, self._at = b"", 0
+
+    def recv(self, size: int) -> bytes:
+        if self._at == len(self._held):
+            self._held, self._at = self.link.recv(READ_AHEAD), 0
+        taken = self._held[self._at : self._at + size]
+        self._at += len(taken)
+        return taken
+
+    @property
+    def holds_some(self) -> bool:
+        """Whether there is something that the kernel does not tell of."""
+        return self._at < len(self._held) or (isinstance(self.link, ssl.SSLSocket) and self.link.pending() > 0)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.link, name)
+
+
+class LinkClient(paho.Client):
+    """paho's client for a `MqttLink`. Should paho once make its socket elsewhere, it is slower, and nothing else."""
+
+    def _create_socket(self) -> Any:
+        return ReadAhead(super()._create_socket())
 
 
 class MqttLink:
@@ -102,7 +137,8 @@ class MqttLink:
 
     def cut(self) -> None:
         """Break it without a word, as a network does."""
-        if isinstance(link := self._client.socket(), socket.socket):
+        link: Any = self._client.socket()
+        if link is not None:
             with contextlib.suppress(OSError):  # broken already
                 link.shutdown(socket.SHUT_RDWR)
 
@@ -130,7 +166,7 @@ class MqttLink:
         while self._read - begun < READ_AT_ONCE:
             before = self._read
             self._client.loop_read()
-            if self._read == before and not self._decrypted():
+            if self._read == before and not self._holds_some():
                 break
         else:
             self._loop.call_soon(self._readable)
@@ -144,10 +180,9 @@ class MqttLink:
         while self._waiting and len(self._in_flight) < self._room and self._send(*self._waiting[0]):
             self._waiting.popleft()
 
-    def _decrypted(self) -> bool:
-        """Whether TLS has something that the socket does not tell of."""
+    def _holds_some(self) -> bool:
         link = self._client.socket()
-        return isinstance(link, ssl.SSLSocket) and link.pending() > 0
+        return isinstance(link, ReadAhead) and link.holds_some
 
     # -- paho's words
 
