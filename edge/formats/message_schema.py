@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterable
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from typing import Any, Final, get_args, get_type_hints
 
 from pydantic import TypeAdapter
@@ -49,6 +49,8 @@ def _as_on_the_wire(schema: dict[str, Any], kind: type | None) -> None:
     if "properties" not in schema or kind is None:
         return
     summary, of_fields = _words(kind)
+    # pydantic tells no default that is made for each: a reader takes what is missing for it all the same
+    made = {field.name: _plain(field.default_factory()) for field in fields(kind) if field.default_factory is not MISSING}
     schema.pop("description", None)
     if summary:
         schema["description"] = summary
@@ -56,12 +58,18 @@ def _as_on_the_wire(schema: dict[str, Any], kind: type | None) -> None:
     for name, content in schema["properties"].items():
         content.pop("title", None)
         found = _with_times(content) if name in TIME_FIELDS else content
+        if name in made:
+            found = {**found, "default": made[name]}
         if name in of_fields:
             found = {**found, "description": of_fields[name]}
         properties[WIRE_NAMES.get(name, name)] = found
     schema["properties"] = properties
     if "required" in schema:
         schema["required"] = [WIRE_NAMES.get(name, name) for name in schema["required"]]
+
+
+def _plain(default: Any) -> Any:
+    return asdict(default) if is_dataclass(default) and not isinstance(default, type) else default
 
 
 def _with_times(schema: dict[str, Any]) -> dict[str, Any]:
