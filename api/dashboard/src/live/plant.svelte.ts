@@ -11,7 +11,7 @@ import type {
   Performance,
   SystemStatus,
 } from "../contracts";
-import { Problem, get, list, post, remove, serverNow } from "../http";
+import { Problem, api, done, listed, serverNow, told } from "../http";
 import { Stream } from "./stream";
 
 // one repaint for what arrives together: a replay may bring hundreds of messages a second
@@ -113,15 +113,15 @@ class Plant {
 
   /** The closed alarms, too: only the list of alarms wants them. */
   async fetchClosedAlarms(): Promise<void> {
-    await this.#optional(async () => this.takeAlarms(await list<Alarm>("alarms?state=all")));
+    await this.#optional(async () => this.takeAlarms(await listed(api.GET("/alarms", { params: { query: { state: "all" } } }))));
   }
 
   async inject(asset: string, fault: string, overS: number): Promise<void> {
-    await this.#onSimulator(() => post("simulator/faults", { asset, fault, severity: 1.0, over_s: overS }));
+    await this.#onSimulator(() => done(api.POST("/simulator/faults", { body: { asset, fault, severity: 1.0, over_s: overS } })));
   }
 
   async repair(asset: string): Promise<void> {
-    await this.#onSimulator(() => remove(`simulator/faults/${encodeURIComponent(asset)}`));
+    await this.#onSimulator(() => done(api.DELETE("/simulator/faults/{asset}", { params: { path: { asset } } })));
   }
 
   async #onSimulator(act: () => Promise<unknown>): Promise<void> {
@@ -208,7 +208,11 @@ class Plant {
   async #fetchAll(): Promise<void> {
     try {
       const [before, casesBefore] = [this.alarms, this.cases];
-      const [assets, open, cases] = await Promise.all([list<Asset>("assets"), list<Alarm>("alarms"), list<Case>("cases")]);
+      const [assets, open, cases] = await Promise.all([
+        listed(api.GET("/assets")),
+        listed(api.GET("/alarms")),
+        listed(api.GET("/cases")),
+      ]);
       this.assets = assets;
       const latest = { ...this.latest };
       for (const { id, latest: newest } of assets) if (newest !== null && newer(newest, latest[id])) latest[id] = newest;
@@ -238,13 +242,13 @@ class Plant {
 
   async #fetchModels(): Promise<void> {
     await this.#optional(async () => {
-      [this.models, this.audit] = await Promise.all([list<Model>("models"), list<ModelAudit>("models/audit")]);
+      [this.models, this.audit] = await Promise.all([listed(api.GET("/models")), listed(api.GET("/models/audit"))]);
     });
   }
 
   async #fetchStatus(): Promise<void> {
     await this.#optional(async () => {
-      const status = await get<SystemStatus>("status");
+      const status = await told(api.GET("/status"));
       this.edges = Object.fromEntries(status.edges.map((edge) => [edge.edge, edge]));
       this.broker = status.broker;
     });
@@ -252,7 +256,7 @@ class Plant {
 
   async #fetchFaults(): Promise<void> {
     try {
-      this.faults = await list<CatalogueFault>("simulator/faults");
+      this.faults = await listed(api.GET("/simulator/faults"));
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       if (!problem.unreachable) this.faults = [];
