@@ -32,6 +32,7 @@ export type Advice = Schemas["Advice"];
 export type Case = Schemas["Case"];
 
 export type Label = Schemas["LabelAnswer"];
+export type NewLabel = Schemas["LabelBody"];
 export type Condition = Label["label"];
 export type Verdict = NonNullable<Label["verdict"]>;
 
