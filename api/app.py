@@ -124,9 +124,9 @@ def _schema(api: FastAPI) -> dict[str, Any]:
         routes=api.routes,
     )
     problems.document(schema)
-    described = (route for each in ROUTES for route in each.router.routes if isinstance(route, APIRoute))
-    restore_nulls(schema, described, "/v1")
-    describe(schema)
+    routes = [route for each in ROUTES for route in each.router.routes if isinstance(route, APIRoute)]
+    restore_nulls(schema, routes, "/v1")
+    describe(schema, routes)
     schema["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "a token, as `POST /api/v1/tokens` makes it"},
         "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": f"changes need `{CSRF_HEADER}`, too"},

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel
 from api.answers import JSON
 from api.problems import TOO_OFTEN, Problem
 from api.services import Services, Use
+from api.shapes.answer import content
 from api.twin.condition import Condition
 from api.twin.environment import Twin
 from api.twin.example import example_twin
@@ -144,9 +145,7 @@ def documented(example: Any, **errors: str) -> dict[int | str, dict[str, Any]]:
     said = {429: TOO_OFTEN, **{int(key.removeprefix("_")): text for key, text in errors.items()}}
     return {
         200: {"content": {JSON: {"example": example}}},
-        **{
-            status: {"model": TwinResult, "content": {JSON: {"example": result(status, text)}}} for status, text in said.items()
-        },
+        **{status: {"content": {JSON: content(TwinResult, result(status, text))}} for status, text in said.items()},
     }
 
 

@@ -108,7 +108,7 @@ class Shelving(BaseModel):
 @router.get(
     "",
     responses={
-        200: {"model": Items[Alarm], "content": contents({"items": [ALARM], "next": None}, CSV_EXAMPLE)},
+        200: {"content": contents(Items[Alarm], {"items": [ALARM], "next": None}, CSV_EXAMPLE)},
         **answers(_422="query.state: Input should be 'open' or 'all'", _503=TOO_MANY_FILES),
     },
     summary="Alarms, the one that changed last first",

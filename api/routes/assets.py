@@ -86,9 +86,8 @@ def get_asset(services: Use, asset_id: ASSET_ID) -> Response:
     "/{asset_id}/assessments",
     responses={
         200: {
-            "model": Items[Assessment],
             "description": "Whole messages, ordered by their time; as a table a row for each",
-            "content": contents({"items": [ASSESSMENT], "next": None}, CSV_EXAMPLE),
+            "content": contents(Items[Assessment], {"items": [ASSESSMENT], "next": None}, CSV_EXAMPLE),
         },
         **answers(_404=NO_ASSET, _422="query.from: should be a time before query.to", _503=BEING_SUMMARISED.format("42%")),
     },

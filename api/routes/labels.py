@@ -116,7 +116,7 @@ def add_label(services: Use, identity: OperatorOrBetter, body: LabelBody) -> Res
 @router.get(
     "",
     responses={
-        200: {"model": Items[LabelAnswer], "content": contents({"items": [EXAMPLE], "next": None}, CSV_EXAMPLE)},
+        200: {"content": contents(Items[LabelAnswer], {"items": [EXAMPLE], "next": None}, CSV_EXAMPLE)},
         **answers(_422="query.from: should be a time", _503=TOO_MANY_FILES),
     },
     summary="Labels, the earliest first; those that overlap `from` to `to`",

@@ -1,10 +1,13 @@
 """The parts of the OpenAPI document that FastAPI cannot know: messages as they are on the wire, and examples of parameters."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, Literal
 
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 
+from api.shapes.answer import JSON, REFER, Reference
 from edge.contracts.alarm import Alarm
 from edge.contracts.assessment import Assessment
 from edge.contracts.audit import ModelAudit
@@ -14,22 +17,16 @@ from edge.contracts.spectrum import WaveformSpectrum
 from edge.contracts.status import EdgeStatus
 from edge.formats.message_schema import message_schema
 
-JSON: Final = "application/json"
-_REFER: Final = "#/components/schemas/{model}"
 _OF_THE_JOURNAL: Final = (Assessment, Alarm, Case, Performance, ModelAudit)
 _FOREIGN: Final = {"description": "after IDTA-01002-3-0, Part 2"}
 _BINARY: Final = {"type": "string", "format": "binary"}
 _NULL: Final = {"type": "null"}
 
 
-def describe(schema: dict[str, Any]) -> None:
+def describe(schema: dict[str, Any], routes: Iterable[APIRoute]) -> None:
     """Give every answer of an OpenAPI document a schema, and every parameter an example; in place."""
-    components = schema["components"]["schemas"]
-    for kind in (*_OF_THE_JOURNAL, WaveformSpectrum, EdgeStatus):
-        # FastAPI has described the dataclass: on the wire times are text, and a message bears its identity
-        made = message_schema(kind, identified=kind in _OF_THE_JOURNAL, refer=_REFER)
-        components |= made.pop("$defs", {})
-        components[kind.__name__] = made
+    described = schema["components"]["schemas"] | _shapes(frozenset(_models(routes)))
+    components = schema["components"]["schemas"] = dict(sorted(described.items()))
     for path, item in schema["paths"].items():
         for operation in item.values():
             for parameter in operation.get("parameters", ()):
@@ -44,6 +41,30 @@ def describe(schema: dict[str, Any]) -> None:
                         content["schema"] = _FOREIGN
                     elif media_type != JSON:
                         content["schema"] = {"type": "string"} if media_type.startswith("text/") else _BINARY
+
+
+def _models(routes: Iterable[APIRoute]) -> Iterable[type]:
+    """What the answers of these routes are made of."""
+    for route in routes:
+        for answer in route.responses.values():
+            for content in answer.get("content", {}).values():
+                reference = content.get("schema", {}).get("$ref")
+                if isinstance(reference, Reference):
+                    yield reference.model
+
+
+@cache
+def _shapes(models: frozenset[type]) -> dict[str, Any]:
+    """The schemas of these, and of all that they are made of."""
+    adapters: list[tuple[type, Literal["serialization"], TypeAdapter[Any]]]
+    adapters = [(model, "serialization", TypeAdapter(model)) for model in models]
+    found: dict[str, Any] = TypeAdapter.json_schemas(adapters, ref_template=REFER)[1]["$defs"]
+    for kind in (*_OF_THE_JOURNAL, WaveformSpectrum, EdgeStatus):
+        # pydantic describes the dataclass: on the wire times are text, and a message bears its identity
+        made = message_schema(kind, identified=kind in _OF_THE_JOURNAL, refer=REFER)
+        found |= made.pop("$defs", {})
+        found[kind.__name__] = made
+    return found
 
 
 def restore_nulls(schema: dict[str, Any], routes: Iterable[APIRoute], prefix: str) -> None:

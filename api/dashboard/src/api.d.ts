@@ -1029,6 +1029,10 @@ export interface components {
             /** @default model */
             by: components["schemas"]["Diagnosis"];
         };
+        FieldProblem: {
+            field: string;
+            detail: string;
+        };
         /** @enum {string} */
         Format: "json" | "csv" | "parquet";
         IngestAnswer: {
@@ -1366,6 +1370,18 @@ export interface components {
         };
         /** @enum {string} */
         Priority: "low" | "medium" | "high" | "critical";
+        ProblemDetails: {
+            /** @default about:blank */
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+            instance: string;
+            /** @default null */
+            errors: components["schemas"]["FieldProblem"][] | null;
+            /** @default null */
+            role: string | null;
+        };
         QualityAnswer: {
             asset: string;
             from: string | null;
@@ -1625,22 +1641,6 @@ export interface components {
         };
         /** @enum {string} */
         Zone: "A" | "B" | "C" | "D";
-        FieldProblem: {
-            field: string;
-            detail: string;
-        };
-        ProblemDetails: {
-            /** @default about:blank */
-            type: string;
-            title: string;
-            status: number;
-            detail: string;
-            instance: string;
-            /** @default null */
-            errors: components["schemas"]["FieldProblem"][] | null;
-            /** @default null */
-            role: string | null;
-        };
     };
     responses: never;
     parameters: never;
