@@ -3,10 +3,11 @@
 import inspect
 import re
 from collections.abc import Iterable
-from dataclasses import MISSING, asdict, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Final, get_args, get_type_hints
 
 from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
 
 from edge.formats.json_message import KINDS, SCHEMA, TIME_FIELDS, WIRE_NAMES
 
@@ -50,7 +51,9 @@ def _as_on_the_wire(schema: dict[str, Any], kind: type | None) -> None:
         return
     summary, of_fields = _words(kind)
     # pydantic tells no default that is made for each: a reader takes what is missing for it all the same
-    made = {field.name: _plain(field.default_factory()) for field in fields(kind) if field.default_factory is not MISSING}
+    made = {
+        each.name: to_jsonable_python(each.default_factory()) for each in fields(kind) if each.default_factory is not MISSING
+    }
     schema.pop("description", None)
     if summary:
         schema["description"] = summary
@@ -66,10 +69,6 @@ def _as_on_the_wire(schema: dict[str, Any], kind: type | None) -> None:
     schema["properties"] = properties
     if "required" in schema:
         schema["required"] = [WIRE_NAMES.get(name, name) for name in schema["required"]]
-
-
-def _plain(default: Any) -> Any:
-    return asdict(default) if is_dataclass(default) and not isinstance(default, type) else default
 
 
 def _with_times(schema: dict[str, Any]) -> dict[str, Any]:

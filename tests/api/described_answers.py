@@ -48,4 +48,4 @@ async def as_described(answer: httpx.Response) -> None:
         body["items"] = body["items"][:MOST_ITEMS]
     validator = _validator(path, method, str(answer.status_code), media_type)
     faults = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(body)]
-    assert faults == [], f"{method.upper()} {path} {answer.status_code}"
+    assert not faults, f"{method.upper()} {path} {answer.status_code}: {'; '.join(faults)}"

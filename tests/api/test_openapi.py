@@ -134,6 +134,12 @@ def test_an_example_has_its_nulls() -> None:
     assert answer["items"][0]["latest"]["reason"] is None
 
 
+def test_a_default_that_is_made_for_each_message_is_told() -> None:
+    properties = {name: shape.get("properties") for name, shape in DOCUMENT["components"]["schemas"].items()}
+    assert properties["EdgeStatus"]["sources"]["default"] == {}
+    assert properties["Alarm"]["evidence"]["default"] == {"score": None, "signals": []}
+
+
 @pytest.mark.parametrize("path", DOCUMENT["paths"])
 def test_every_example_is_as_its_schema_says(path: str) -> None:
     for operation in DOCUMENT["paths"][path].values():
