@@ -7,9 +7,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
+from paho.mqtt import publish
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from edge.contracts.plant_file import load_plant
 from tests.conftest import PLAIN_HTTP
 from tests.system.conftest import ENGINEER_TOKEN, PUMP, PUMP_PLANT, Site, wait_for
 
@@ -154,3 +157,17 @@ def test_a_change_that_is_answered_badly_was_made_all_the_same(page: Page, liar:
     liar.lies = {("POST", LABELS): None}
     page.get_by_test_id("label-go").click()
     expect(page.get_by_test_id("label-problem")).to_have_text(NOBODY, timeout=60_000)
+
+
+def test_of_an_edge_that_says_no_more_than_it_must_everything_is_shown(page: Page, make_site: Callable[[Path], Site]) -> None:
+    site = make_site(PUMP_PLANT)
+    site.start_api()
+    since = "2026-11-23T09:00:00Z"
+    sources = {"plc": {"state": "connected", "since": since}}
+    status = {"edge": "edge-1", "online": True, "time": since, "version": "0.0.1", "sources": sources}
+    topic = load_plant(PUMP_PLANT).topics.edge_status("edge-1")
+    publish.single(topic, orjson.dumps(status), qos=1, retain=True, port=site.mosquitto.port)
+    wait_for("the status", site.edge_status)
+    for view, shown in (("report", "report"), ("data", "edge-edge-1")):
+        page.goto(f"{site.url}/#/operations/{view}")
+        expect(page.get_by_test_id(shown)).to_be_visible(timeout=60_000)

@@ -11,7 +11,8 @@ import type {
   Performance,
   SystemStatus,
 } from "../contracts";
-import { Problem, api, done, listed, serverNow, told } from "../http";
+import { Problem, api, done, listed, serverNow } from "../http";
+import { fetchStatus, whole } from "./edges";
 import { Stream } from "./stream";
 
 // one repaint for what arrives together: a replay may bring hundreds of messages a second
@@ -155,7 +156,7 @@ class Plant {
     if (cases.length > 0) this.#takeCases(cases);
     if (performance.length > 0)
       this.performance = { ...this.performance, ...Object.fromEntries(performance.map((of) => [of.asset, of])) };
-    if (status.length > 0) this.edges = { ...this.edges, ...Object.fromEntries(status.map((edge) => [edge.edge, edge])) };
+    if (status.length > 0) this.edges = { ...this.edges, ...Object.fromEntries(status.map((edge) => [edge.edge, whole(edge)])) };
   }
 
   #takeAssessments(assessments: Assessment[]): void {
@@ -248,7 +249,7 @@ class Plant {
 
   async #fetchStatus(): Promise<void> {
     await this.#optional(async () => {
-      const status = await told(api.GET("/status"));
+      const status = await fetchStatus();
       this.edges = Object.fromEntries(status.edges.map((edge) => [edge.edge, edge]));
       this.broker = status.broker;
     });

@@ -1,6 +1,7 @@
 // How edges, sources, certificates and the server are, and what of it wants a person. Asked anew while somebody looks.
 import type { Model, SystemStatus } from "../contracts";
-import { Problem, api, told } from "../http";
+import { Problem } from "../http";
+import { fetchStatus } from "../live/edges";
 import { inRounds } from "../live/rounds";
 import { say } from "../words/operations";
 import { words } from "../words/language.svelte";
@@ -21,7 +22,7 @@ class Health {
 
   async #fetch(): Promise<void> {
     try {
-      this.status = await told(api.GET("/status"));
+      this.status = await fetchStatus();
       this.problem = null;
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
@@ -53,9 +54,9 @@ export function upkeep(status: SystemStatus, models: readonly Model[], now: numb
       if (state.state !== "connected") found.push(say("doSourceAway", { edge, source, time: at(state.since) }));
       const offset = Math.abs(state.clock_offset_s ?? 0);
       if (offset > NOTABLE_CLOCK_S) found.push(say("doClock", { edge, source, n: words.duration(offset) }));
-      if ((state.silent ?? 0) > 0) found.push(say("doSilent", { edge, source, n: state.silent ?? 0 }));
+      if (state.silent > 0) found.push(say("doSilent", { edge, source, n: state.silent }));
     }
-    for (const [name, { until }] of Object.entries(of.certificates ?? {})) {
+    for (const [name, { until }] of Object.entries(of.certificates)) {
       const n = daysLeft(until, now);
       if (n < 0) found.push(say("doCertificateOver", { edge, name }));
       else if (n < RENEW_BEFORE_DAYS) found.push(say("doCertificate", { edge, name, n }));

@@ -1,6 +1,7 @@
 // The report of a shift: what it is made of, and its first sentence.
 import type { Alarm, Assessment, Asset, Case, PerformanceTotal, SystemStatus } from "../contracts";
 import { api, listed, told } from "../http";
+import { fetchStatus } from "../live/edges";
 import { say } from "../words/operations";
 import type { Span } from "./history";
 
@@ -26,7 +27,7 @@ export async function reportOf(span: Span, assets: readonly Asset[]): Promise<Re
   const [alarms, cases, status, machines] = await Promise.all([
     listed(api.GET("/alarms", { params: { query: { state: "all" } } })),
     listed(api.GET("/cases", { params: { query: { state: "all" } } })),
-    told(api.GET("/status")),
+    fetchStatus(),
     Promise.all(assets.map((asset) => machine(asset, asked))),
   ]);
   const within = (time: string): boolean => Date.parse(time) >= span.from && Date.parse(time) <= span.to;
