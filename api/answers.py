@@ -5,19 +5,12 @@ from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import Response
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 
 from api.cursor import LARGEST
 from edge.formats.json_message import parse_time
 
 JSON: Final = "application/json"
-
-
-class Items(BaseModel):
-    """Every list. `next` is the address of the following page, relative to this one; null when there is none."""
-
-    items: list[dict[str, Any]]
-    next: str | None = None
 
 
 def raw_list(items: Iterable[bytes], following: str | None = None) -> Response:
@@ -36,10 +29,6 @@ def json_answer(body: Mapping[str, Any], status: int = 200) -> Response:
 def ready(message: bytes | None) -> orjson.Fragment | None:
     """A message to put into an answer as it is."""
     return orjson.Fragment(message) if message is not None else None
-
-
-def example(body: Any, description: str = "Successful Response") -> dict[int | str, dict[str, Any]]:
-    return {200: {"model": Items, "description": description, "content": {JSON: {"example": body}}}}
 
 
 def _check_time(text: str) -> str:

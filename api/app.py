@@ -6,8 +6,9 @@ from typing import Any, Final
 from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
 
-from api import asyncapi, problems, shapes
+from api import asyncapi, problems
 from api.access import COOKIE, CSRF_HEADER
 from api.answers import json_answer
 from api.auditing import Auditing
@@ -35,6 +36,7 @@ from api.routes import (
 )
 from api.security import SecurityHeaders
 from api.services import Services
+from api.shapes.document import describe, restore_nulls
 
 # in this order they stand in the documentation
 ROUTES: Final = (
@@ -122,7 +124,9 @@ def _schema(api: FastAPI) -> dict[str, Any]:
         routes=api.routes,
     )
     problems.document(schema)
-    shapes.describe(schema)
+    routes = [route for each in ROUTES for route in each.router.routes if isinstance(route, APIRoute)]
+    restore_nulls(schema, routes, "/v1")
+    describe(schema, routes)
     schema["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "a token, as `POST /api/v1/tokens` makes it"},
         "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": f"changes need `{CSRF_HEADER}`, too"},

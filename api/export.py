@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 
 from api.parquet import Column, Kind, parquet
 from api.problems import Problem
+from api.shapes.answer import content
 from edge.formats.json_message import format_time
 
 AT_THE_SAME_TIME: Final = 2
@@ -51,11 +52,11 @@ def wanted(request: Request, asked: Format | None) -> Format:
     return next((form for media in accepted for form, known in MEDIA_TYPES.items() if media == known), Format.JSON)
 
 
-def contents(json_example: Any, csv_example: str) -> dict[str, Any]:
+def contents(model: type, json_example: Any, csv_example: str) -> dict[str, Any]:
     """The three answers for a route's documentation."""
     binary = {"schema": {"type": "string", "format": "binary"}, "example": "(binary)"}
     return {
-        MEDIA_TYPES[Format.JSON]: {"example": json_example},
+        MEDIA_TYPES[Format.JSON]: content(model, json_example),
         MEDIA_TYPES[Format.CSV]: {"schema": {"type": "string"}, "example": csv_example},
         MEDIA_TYPES[Format.PARQUET]: binary,
     }

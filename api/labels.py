@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import sqlalchemy as sql
 
@@ -12,6 +12,8 @@ from api.store import Store
 from edge.contracts.errors import KullagerError
 
 MOST_LABELS: Final = 100_000
+Condition = Literal["healthy", "fault", "failed", "unknown"]
+Verdict = Literal["right", "false", "unclear"]
 
 
 class LabelRefused(KullagerError):

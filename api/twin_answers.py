@@ -5,7 +5,7 @@ speak this API read nothing else. A wrong request is 400 here, as there.
 """
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import orjson
 from aas_core3 import types as aas
@@ -13,11 +13,12 @@ from aas_core3.jsonization import to_jsonable
 from fastapi import Depends, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BaseModel
 
 from api.answers import JSON
 from api.problems import TOO_OFTEN, Problem
 from api.services import Services, Use
+from api.shapes.answer import content
 from api.twin.condition import Condition
 from api.twin.environment import Twin
 from api.twin.example import example_twin
@@ -47,6 +48,18 @@ ConceptId = Annotated[
 IdShort = Annotated[str | None, Query(alias="idShort", description="only those with this idShort", examples=["Nameplate"])]
 Limit = Annotated[int, Query(ge=1, le=1000, description="at most so many")]
 Cursor = Annotated[str | None, Query(description="`paging_metadata.cursor` of the page before")]
+
+
+class TwinMessage(BaseModel):
+    code: str
+    messageType: Literal["Error"]  # noqa: N815  # the specification's name
+    text: str
+
+
+class TwinResult(BaseModel):
+    """The specification's Result: an error in words."""
+
+    messages: list[TwinMessage]
 
 
 class TwinRoute(APIRoute):
@@ -129,13 +142,10 @@ def from_json(name: str, text: str) -> dict[str, Any]:
 
 def documented(example: Any, **errors: str) -> dict[int | str, dict[str, Any]]:
     """The answers of a route for its documentation: `documented(shell, _404="there is no shell …")`."""
+    said = {429: TOO_OFTEN, **{int(key.removeprefix("_")): text for key, text in errors.items()}}
     return {
         200: {"content": {JSON: {"example": example}}},
-        429: {"content": {JSON: {"example": result(429, TOO_OFTEN)}}},
-        **{
-            (status := int(key.removeprefix("_"))): {"content": {JSON: {"example": result(status, text)}}}
-            for key, text in errors.items()
-        },
+        **{status: {"content": {JSON: content(TwinResult, result(status, text))}} for status, text in said.items()},
     }
 
 

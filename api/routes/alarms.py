@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.alarm_performance import alarm_performance
-from api.answers import ALARM, JSON, Items, Time, json_answer, raw_list, ready
+from api.answers import ALARM, JSON, Time, json_answer, raw_list, ready
 from api.cursor import LARGEST
 from api.export import AskedFormat, Format, contents, head_answer, table_answer, wanted
 from api.pages import MOST_ITEMS, Cursor, Limit, between, cursor_of, cut, next_address, place_of
@@ -17,6 +17,8 @@ from api.problems import Problem, answers
 from api.routes.assets import TOO_MANY_FILES
 from api.security import json_only
 from api.services import Operator, Services, Use
+from api.shapes.alarms import AlarmHistoryAnswer, AlarmPerformanceAnswer
+from api.shapes.answer import Items, example
 from api.subjects import AlarmRow
 from api.tables import alarm_columns
 from edge.contracts.alarm import Alarm
@@ -58,10 +60,11 @@ ALARM_ID = Annotated[str, Path(examples=["0198f0c3-1b2c-7d10-8a4e-5f3b7a9c2d01"]
 Comment = Annotated[str, Field(min_length=1, max_length=1000, examples=["Bearing ordered, watch until Friday"])]
 NO_ALARM: Final = "there is no alarm '0198f0c3-0000'; GET /api/v1/alarms?state=all lists them"
 CHANGE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "description": "The alarm as its edge has published it after the command",
-        "content": {JSON: {"example": {**ALARM, "state": "active-acknowledged", "by": "operator"}}},
-    },
+    **example(
+        Alarm,
+        {**ALARM, "state": "active-acknowledged", "by": "operator"},
+        "The alarm as its edge has published it after the command",
+    ),
     **answers(
         _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
         _403="this needs the operator role; 'display' has the role visitor",
@@ -104,9 +107,8 @@ class Shelving(BaseModel):
 
 @router.get(
     "",
-    response_model=Items,
     responses={
-        200: {"content": contents({"items": [ALARM], "next": None}, CSV_EXAMPLE)},
+        200: {"content": contents(Items[Alarm], {"items": [ALARM], "next": None}, CSV_EXAMPLE)},
         **answers(_422="query.state: Input should be 'open' or 'all'", _503=TOO_MANY_FILES),
     },
     summary="Alarms, the one that changed last first",
@@ -145,7 +147,7 @@ def head_of_alarms(request: Request, asked: AskedFormat = None) -> Response:
 
 @router.get(
     "/performance",
-    responses={200: {"content": {JSON: {"example": PERFORMANCE_EXAMPLE}}}, **answers(_422="query.from: should be a time")},
+    responses={**example(AlarmPerformanceAnswer, PERFORMANCE_EXAMPLE), **answers(_422="query.from: should be a time")},
     summary="How well the alarms serve those who watch them, after ISA-18.2: a distribution for each 10 minutes",
 )
 def get_performance(
@@ -192,7 +194,7 @@ async def get_evidence(services: Use, alarm_id: ALARM_ID) -> Response:
 
 @router.get(
     "/{alarm_id}",
-    responses={200: {"content": {JSON: {"example": {"alarm": ALARM, "history": [ALARM]}}}}, **answers(_404=NO_ALARM)},
+    responses={**example(AlarmHistoryAnswer, {"alarm": ALARM, "history": [ALARM]}), **answers(_404=NO_ALARM)},
     summary="One alarm with every change it went through",
 )
 def get_alarm(services: Use, alarm_id: ALARM_ID) -> Response:

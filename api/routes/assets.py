@@ -6,13 +6,16 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.answers import ASSESSMENT, Items, Time, example, json_answer, json_list, raw_list, ready
+from api.answers import ASSESSMENT, Time, json_answer, json_list, raw_list, ready
 from api.downsample import thin_rows
 from api.export import AskedFormat, Format, contents, head_answer, table_answer, wanted
 from api.problems import Problem, answers
 from api.services import Services, Use
+from api.shapes.answer import Items, example
+from api.shapes.assets import AssetAnswer
 from api.summaries import MOST_ASSESSMENTS, width_for
 from api.tables import assessment_columns
+from edge.contracts.assessment import Assessment
 from edge.contracts.plant import Asset
 from edge.formats.json_message import format_time, parse_time
 
@@ -38,7 +41,14 @@ EXAMPLE: Final = {
     "name": {"sv": "Cirkulationspump 101", "en": "Circulation pump 101"},
     "model": "pump",
     "period_s": 1.0,
-    "nameplate": {"rated_kw": 7.5, "rated_speed": 1455.0},
+    "nameplate": {
+        "manufacturer": None,
+        "model": None,
+        "serial": None,
+        "rated_kw": 7.5,
+        "rated_speed": 1455.0,
+        "bearing": {"balls": 9, "ball_mm": 7.94, "pitch_mm": 39.04, "contact_deg": 0.0},
+    },
     "signals": [
         {
             "name": "vibration",
@@ -54,14 +64,18 @@ EXAMPLE: Final = {
 NO_ASSET: Final = "there is no asset 'pump-9'; possible: pump-101"
 
 
-@router.get("", responses=example({"items": [EXAMPLE], "next": None}), summary="All machines with their newest assessment")
+@router.get(
+    "",
+    responses=example(Items[AssetAnswer], {"items": [EXAMPLE], "next": None}),
+    summary="All machines with their newest assessment",
+)
 def list_assets(services: Use) -> Response:
     return json_list(_asset(services, asset_id, asset) for asset_id, asset in services.plant.assets.items())
 
 
 @router.get(
     "/{asset_id}",
-    responses={200: {"content": {"application/json": {"example": EXAMPLE}}}, **answers(_404=NO_ASSET)},
+    responses={**example(AssetAnswer, EXAMPLE), **answers(_404=NO_ASSET)},
     summary="One machine with its newest assessment",
 )
 def get_asset(services: Use, asset_id: ASSET_ID) -> Response:
@@ -70,11 +84,10 @@ def get_asset(services: Use, asset_id: ASSET_ID) -> Response:
 
 @router.get(
     "/{asset_id}/assessments",
-    response_model=Items,
     responses={
         200: {
             "description": "Whole messages, ordered by their time; as a table a row for each",
-            "content": contents({"items": [ASSESSMENT], "next": None}, CSV_EXAMPLE),
+            "content": contents(Items[Assessment], {"items": [ASSESSMENT], "next": None}, CSV_EXAMPLE),
         },
         **answers(_404=NO_ASSET, _422="query.from: should be a time before query.to", _503=BEING_SUMMARISED.format("42%")),
     },

@@ -5,11 +5,13 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.answers import Items, example, json_answer
+from api.answers import json_answer
 from api.audit_log import AuditEntry
 from api.pages import Cursor, Limit, cursor_of, cut, next_address, place_of
 from api.problems import answers
 from api.services import Operator, Use
+from api.shapes.access import AuditEntryAnswer
+from api.shapes.answer import Items, example
 from edge.formats.json_message import format_time
 
 router = APIRouter(prefix="/audit", tags=["audit"])
@@ -30,9 +32,8 @@ EXAMPLE: Final = {
 
 @router.get(
     "",
-    response_model=Items,
     responses={
-        **example({"items": [EXAMPLE], "next": "?limit=100&cursor=1795428300000000000.4711"}),
+        **example(Items[AuditEntryAnswer], {"items": [EXAMPLE], "next": "?limit=100&cursor=1795428300000000000.4711"}),
         **answers(
             _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
             _403="this needs the operator role; 'display' has the role visitor",

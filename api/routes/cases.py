@@ -4,10 +4,13 @@ from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.answers import CASE, JSON, Items, Time, example, json_answer, raw_list, ready
+from api.answers import CASE, Time, json_answer, raw_list, ready
 from api.pages import MOST_ITEMS, Cursor, Limit, between, cursor_of, cut, next_address, place_of
 from api.problems import Problem, answers
 from api.services import Use
+from api.shapes.alarms import CaseHistoryAnswer
+from api.shapes.answer import Items, example
+from edge.contracts.case import Case
 
 router = APIRouter(prefix="/cases", tags=["cases"])
 
@@ -16,8 +19,10 @@ NO_CASE: Final = "there is no case '0198f0c3-0000'; GET /api/v1/cases?state=all 
 
 @router.get(
     "",
-    response_model=Items,
-    responses={**example({"items": [CASE], "next": None}), **answers(_422="query.state: Input should be 'open' or 'all'")},
+    responses={
+        **example(Items[Case], {"items": [CASE], "next": None}),
+        **answers(_422="query.state: Input should be 'open' or 'all'"),
+    },
     summary="Cases with their advice, the one that changed last first",
 )
 def list_cases(
@@ -44,7 +49,7 @@ def list_cases(
 
 @router.get(
     "/{case_id}",
-    responses={200: {"content": {JSON: {"example": {"case": CASE, "history": [CASE]}}}}, **answers(_404=NO_CASE)},
+    responses={**example(CaseHistoryAnswer, {"case": CASE, "history": [CASE]}), **answers(_404=NO_CASE)},
     summary="One case with every change it went through",
 )
 def get_case(services: Use, case_id: Annotated[str, Path(examples=[CASE["case_id"]])]) -> Response:

@@ -1,20 +1,22 @@
 """Labels: what was the case when. An acknowledged alarm asks for a verdict; an engineer names any time of a machine."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from api.answers import JSON, Items, Time, json_answer
+from api.answers import Time, json_answer
 from api.cursor import LARGEST
 from api.export import AskedFormat, Format, contents, head_answer, table_answer, wanted
-from api.labels import MOST_LABELS, Label, LabelRefused, NewLabel
+from api.labels import MOST_LABELS, Condition, Label, LabelRefused, NewLabel, Verdict
 from api.pages import Cursor, Limit, between, cursor_of, cut, next_address, place_of
 from api.problems import Problem, answers
 from api.roles import Identity, Role
 from api.routes.assets import TOO_MANY_FILES, known_asset
 from api.security import json_only
 from api.services import Engineer, OperatorOrBetter, Services, Use
+from api.shapes.alarms import LabelAnswer
+from api.shapes.answer import Items, example
 from api.tables import label_columns
 from edge.contracts.alarm import Alarm
 from edge.formats.json_message import decode, format_time, parse_time
@@ -26,8 +28,6 @@ CSV_EXAMPLE: Final = (
     "asset,from,to,state,mode,comment\r\n"
     'pump-101,2026-11-23T10:00:10Z,2026-11-23T15:20:00Z,fault,bearing-outer-race,"outer race, changed"\r\n'
 )
-Condition = Literal["healthy", "fault", "failed", "unknown"]
-Verdict = Literal["right", "false", "unclear"]
 ALARM_ID: Final = "0198f0c3-1b2c-7d10-8a4e-5f3b7a9c2d01"
 EXAMPLE: Final = {
     "id": 17,
@@ -84,7 +84,7 @@ class LabelBody(BaseModel):
     "",
     status_code=201,
     responses={
-        201: {"description": "The label as it is kept", "content": {JSON: {"example": EXAMPLE}}},
+        **example(LabelAnswer, EXAMPLE, "The label as it is kept", status=201),
         **answers(
             _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
             _403="a label without a verdict on an alarm needs the engineer role; 'anna' has the role operator",
@@ -115,9 +115,8 @@ def add_label(services: Use, identity: OperatorOrBetter, body: LabelBody) -> Res
 
 @router.get(
     "",
-    response_model=Items,
     responses={
-        200: {"content": contents({"items": [EXAMPLE], "next": None}, CSV_EXAMPLE)},
+        200: {"content": contents(Items[LabelAnswer], {"items": [EXAMPLE], "next": None}, CSV_EXAMPLE)},
         **answers(_422="query.from: should be a time", _503=TOO_MANY_FILES),
     },
     summary="Labels, the earliest first; those that overlap `from` to `to`",

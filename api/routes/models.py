@@ -7,12 +7,15 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.answers import AUDIT, JSON, Items, example, json_answer, json_list, raw_list
+from api.answers import AUDIT, json_answer, json_list, raw_list
 from api.cursor import LARGEST
 from api.problems import Problem, answers
 from api.security import json_only
 from api.services import Engineer, Services, Use
+from api.shapes.answer import CommandAnswer, Items, example
+from api.shapes.models import ModelAnswer, UploadAnswer
 from api.uploads import UploadRefused
+from edge.contracts.audit import ModelAudit
 from edge.contracts.command import ModelVerb
 from edge.contracts.status import ShadowStatus
 from edge.formats.json_message import format_time
@@ -78,7 +81,7 @@ class Which(BaseModel):
 
 
 CHANGE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
-    202: {"content": {JSON: {"example": {"command_id": "0198f0c4-1b2c-7d10-8a4e-5f3b7a9c2d01"}}}},
+    **example(CommandAnswer, {"command_id": "0198f0c4-1b2c-7d10-8a4e-5f3b7a9c2d01"}, status=202),
     **answers(
         _401="this needs the engineer role: send the header 'Authorization: Bearer TOKEN', or sign in",
         _403="this needs the engineer role; 'display' has the role operator",
@@ -94,8 +97,7 @@ CHANGE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 
 @router.get(
     "",
-    response_model=Items,
-    responses=example({"items": [EXAMPLE], "next": None}),
+    responses=example(Items[ModelAnswer], {"items": [EXAMPLE], "next": None}),
     summary="The models in service, on each edge, with those in shadow",
 )
 def list_models(services: Use) -> Response:
@@ -121,8 +123,7 @@ def list_models(services: Use) -> Response:
 
 @router.get(
     "/audit",
-    response_model=Items,
-    responses=example({"items": [AUDIT], "next": None}),
+    responses=example(Items[ModelAudit], {"items": [AUDIT], "next": None}),
     summary="Every step that models in service have taken, the oldest first",
 )
 def list_audit(services: Use) -> Response:
@@ -151,7 +152,7 @@ async def bring(services: Use, by: Engineer, name: NAME, body: NewModel, edge: E
     },
     responses={
         **CHANGE_ANSWERS,
-        202: {"content": {JSON: {"example": {"command_id": "0198f0c4-1b2c-7d10-8a4e-5f3b7a9c2d01", "sha256": SHA}}}},
+        **example(UploadAnswer, {"command_id": "0198f0c4-1b2c-7d10-8a4e-5f3b7a9c2d01", "sha256": SHA}, status=202),
         **answers(
             _413="the file has more than 67108864 bytes, the most that a model may have",
             _415="send the bytes of the ONNX file, with the header 'Content-Type: application/octet-stream'",

@@ -6,13 +6,16 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.answers import JSON, PERFORMANCE, SPECTRUM, Items, Time, example, json_answer, ready
+from api.answers import PERFORMANCE, SPECTRUM, Time, json_answer, ready
 from api.problems import Problem, answers
 from api.routes.assets import ASSET_ID, NO_ASSET, known_asset
 from api.security import json_only
 from api.services import Operator, Services, Use
+from api.shapes.answer import Items, example
+from api.shapes.assets import PerformanceAnswer, ServiceAnswer
 from edge.contracts.command import AlarmVerb
 from edge.contracts.performance import Operation, Performance
+from edge.contracts.spectrum import WaveformSpectrum
 from edge.formats.json_message import decode, format_time, parse_time
 
 router = APIRouter(prefix="/assets", tags=["assets"])
@@ -43,7 +46,7 @@ class Service(BaseModel):
 
 
 SERVICE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"content": {JSON: {"example": {"asset": "pump-101", "rule": None, "in_service": False}}}},
+    **example(ServiceAnswer, {"asset": "pump-101", "rule": None, "in_service": False}),
     **answers(
         _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
         _403="this needs the operator role; 'display' has the role visitor",
@@ -60,7 +63,7 @@ SERVICE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 @router.get(
     "/{asset_id}/performance",
     responses={
-        200: {"content": {JSON: {"example": {"items": [PERFORMANCE], "total": TOTAL, "next": None}}}},
+        **example(PerformanceAnswer, {"items": [PERFORMANCE], "total": TOTAL, "next": None}),
         **answers(_404=NO_ASSET, _422="query.from: should be a time before query.to"),
     },
     summary="Minute by minute what a machine did, made and took; and the sums, with the time without a score by reason",
@@ -89,8 +92,7 @@ def list_performance(
 
 @router.get(
     "/{asset_id}/spectra",
-    response_model=Items,
-    responses={**example({"items": [SPECTRUM], "next": None}), **answers(_404=NO_ASSET)},
+    responses={**example(Items[WaveformSpectrum], {"items": [SPECTRUM], "next": None}), **answers(_404=NO_ASSET)},
     summary="The newest spectra of a machine's fast signals, with the lines that would tell of a fault",
 )
 def list_spectra(services: Use, asset_id: ASSET_ID) -> Response:

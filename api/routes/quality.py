@@ -7,10 +7,12 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import APIRouter, Query, Response
 
-from api.answers import JSON, Time, json_answer
+from api.answers import Time, json_answer
 from api.problems import Problem, answers
 from api.routes.assets import ASSET_ID, NO_ASSET, known_asset
 from api.services import Use
+from api.shapes.answer import example
+from api.shapes.assets import QualityAnswer
 from edge.formats.json_message import format_time, parse_time
 
 router = APIRouter(prefix="/assets", tags=["assets"])
@@ -61,7 +63,7 @@ class Completeness:
 @router.get(
     "/{asset_id}/quality",
     responses={
-        200: {"content": {JSON: {"example": EXAMPLE}}},
+        **example(QualityAnswer, EXAMPLE),
         **answers(_404=NO_ASSET, _422="query.from: should be a time before query.to"),
     },
     summary="How complete each signal was, and why nothing could be judged",

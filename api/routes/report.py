@@ -6,10 +6,12 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
 
-from api.answers import ALARM, CASE, JSON, Time, json_answer, ready
+from api.answers import ALARM, CASE, Time, json_answer, ready
 from api.problems import Problem, answers
 from api.routes.performance import TOTAL, total_of
 from api.services import Services, Use
+from api.shapes.alarms import ReportAnswer
+from api.shapes.answer import example
 from api.subjects import AlarmRow, CaseRow
 from edge.contracts.alarm import Alarm, AlarmState
 from edge.contracts.case import Case
@@ -54,7 +56,7 @@ EXAMPLE: Final = {
 @router.get(
     "/report",
     responses={
-        200: {"content": {JSON: {"example": EXAMPLE}}},
+        **example(ReportAnswer, EXAMPLE),
         **answers(_422="query.from: should be at most 31 days before query.to"),
     },
     summary="The report of a shift: alarms and cases of each machine, time without scores, energy, and what is open",

@@ -6,13 +6,15 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.access import COOKIE, CSRF_HEADER, note
-from api.answers import JSON, json_answer
+from api.answers import json_answer
 from api.credentials import digest
 from api.problems import answers
 from api.roles import Role
 from api.security import json_only
 from api.services import Use
 from api.sessions import LONGEST_NS, csrf_of
+from api.shapes.access import SessionAnswer
+from api.shapes.answer import example
 
 router = APIRouter(prefix="/session", tags=["session"])
 
@@ -31,7 +33,7 @@ class SignIn(BaseModel):
 @router.post(
     "",
     responses={
-        200: {"description": "Signed in; `csrf` is what every change sends along", "content": {JSON: {"example": EXAMPLE}}},
+        **example(SessionAnswer, EXAMPLE, "Signed in; `csrf` is what every change sends along"),
         **answers(
             _401=WRONG,
             _415="send the body as JSON, with the header 'Content-Type: application/json'",
@@ -57,7 +59,7 @@ def sign_in(services: Use, request: Request, body: SignIn) -> Response:
 
 @router.get(
     "",
-    responses={200: {"content": {JSON: {"example": EXAMPLE}}}},
+    responses=example(SessionAnswer, EXAMPLE),
     summary="Who is signed in: `role` is `visitor`, and the rest null, where nobody is",
 )
 def get_session(services: Use, request: Request) -> Response:

@@ -6,10 +6,12 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.answers import JSON, Items, example, json_answer, json_list
+from api.answers import json_answer, json_list
 from api.problems import Problem, answers
 from api.security import json_only
 from api.services import DemoVisitor, Services, Use
+from api.shapes.answer import CommandAnswer, Items, example
+from api.shapes.simulator import AssetFaultAnswer, ChaosAnswer, MachineAnswer, ScenarioAnswer
 from edge.contracts.command import Catalogue, CatalogueAsset
 
 router = APIRouter(prefix="/simulator", tags=["simulator"])
@@ -40,7 +42,7 @@ CHAOS: Final = {
     "amount": None,
     "active": [],
 }
-ACCEPTED: Final = {"command_id": "0b8f7a52-6f0e-4a53-9d0a-3c1b1f6f7c11"}
+ACCEPTED: Final = example(CommandAnswer, {"command_id": "0b8f7a52-6f0e-4a53-9d0a-3c1b1f6f7c11"}, status=202)
 NO_ASSET: Final = "the simulator has no asset 'pump-9'; possible: pump-101"
 REFUSALS: Final = answers(
     _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
@@ -98,8 +100,7 @@ class Trouble(BaseModel):
 
 @router.get(
     "/machines",
-    response_model=Items,
-    responses=example({"items": [MACHINE], "next": None}),
+    responses=example(Items[MachineAnswer], {"items": [MACHINE], "next": None}),
     summary="The machines, what they can work on, and what can be broken",
 )
 def list_machines(services: Use) -> Response:
@@ -117,8 +118,7 @@ def list_machines(services: Use) -> Response:
 
 @router.get(
     "/faults",
-    response_model=Items,
-    responses=example({"items": [{"asset": "pump-101", **FAULT}], "next": None}),
+    responses=example(Items[AssetFaultAnswer], {"items": [{"asset": "pump-101", **FAULT}], "next": None}),
     summary="What can be broken, and what is",
 )
 def list_faults(services: Use) -> Response:
@@ -134,7 +134,7 @@ def list_faults(services: Use) -> Response:
     "/faults",
     status_code=202,
     responses={
-        202: {"content": {JSON: {"example": ACCEPTED}}},
+        **ACCEPTED,
         **REFUSALS,
         **BODIES,
     },
@@ -154,7 +154,7 @@ async def inject_fault(services: Use, by: DemoVisitor, body: Injection) -> Respo
 @router.delete(
     "/faults/{asset}",
     status_code=202,
-    responses={202: {"content": {JSON: {"example": ACCEPTED}}}, **REFUSALS},
+    responses={**ACCEPTED, **REFUSALS},
     summary="Repair a machine: all its faults end",
 )
 async def repair(services: Use, by: DemoVisitor, asset: Annotated[str, Path(examples=["pump-101"])]) -> Response:
@@ -165,7 +165,7 @@ async def repair(services: Use, by: DemoVisitor, asset: Annotated[str, Path(exam
 @router.post(
     "/jobs",
     status_code=202,
-    responses={202: {"content": {JSON: {"example": ACCEPTED}}}, **REFUSALS, **BODIES},
+    responses={**ACCEPTED, **REFUSALS, **BODIES},
     dependencies=[Depends(json_only)],
     summary="Let a machine work on another recipe",
 )
@@ -179,8 +179,7 @@ async def start_job(services: Use, by: DemoVisitor, body: NextJob) -> Response:
 
 @router.get(
     "/scenarios",
-    response_model=Items,
-    responses=example({"items": [SCENARIO], "next": None}),
+    responses=example(Items[ScenarioAnswer], {"items": [SCENARIO], "next": None}),
     summary="The stories that the simulator can play, and which one it plays",
 )
 def list_scenarios(services: Use) -> Response:
@@ -191,7 +190,7 @@ def list_scenarios(services: Use) -> Response:
 @router.post(
     "/scenarios",
     status_code=202,
-    responses={202: {"content": {JSON: {"example": ACCEPTED}}}, **REFUSALS, **BODIES},
+    responses={**ACCEPTED, **REFUSALS, **BODIES},
     dependencies=[Depends(json_only)],
     summary="Play a scenario from its start, instead of the one that runs",
 )
@@ -205,7 +204,7 @@ async def play_scenario(services: Use, by: DemoVisitor, body: Play) -> Response:
 @router.delete(
     "/scenarios",
     status_code=202,
-    responses={202: {"content": {JSON: {"example": ACCEPTED}}}, **REFUSALS},
+    responses={**ACCEPTED, **REFUSALS},
     summary="End the running scenario; what it has broken stays broken",
 )
 async def end_scenario(services: Use, by: DemoVisitor) -> Response:
@@ -215,8 +214,7 @@ async def end_scenario(services: Use, by: DemoVisitor) -> Response:
 
 @router.get(
     "/chaos",
-    response_model=Items,
-    responses=example({"items": [CHAOS], "next": None}),
+    responses=example(Items[ChaosAnswer], {"items": [CHAOS], "next": None}),
     summary="How the network can misbehave, and where it does",
 )
 def list_chaos(services: Use) -> Response:
@@ -227,7 +225,7 @@ def list_chaos(services: Use) -> Response:
 @router.post(
     "/chaos",
     status_code=202,
-    responses={202: {"content": {JSON: {"example": ACCEPTED}}}, **REFUSALS, **BODIES},
+    responses={**ACCEPTED, **REFUSALS, **BODIES},
     dependencies=[Depends(json_only)],
     summary="Let the network misbehave; it ends by itself",
 )
@@ -244,7 +242,7 @@ async def begin_chaos(services: Use, by: DemoVisitor, body: Trouble) -> Response
 @router.delete(
     "/chaos",
     status_code=202,
-    responses={202: {"content": {JSON: {"example": ACCEPTED}}}, **REFUSALS},
+    responses={**ACCEPTED, **REFUSALS},
     summary="End all chaos at once",
 )
 async def end_chaos(services: Use, by: DemoVisitor) -> Response:

@@ -4,8 +4,10 @@ from typing import Final
 
 from fastapi import APIRouter, Response
 
-from api.answers import JSON, STATUS, json_answer, ready
+from api.answers import STATUS, json_answer, ready
 from api.services import Use
+from api.shapes.answer import example
+from api.shapes.status import StatusAnswer
 from edge.formats.json_message import format_time
 
 router = APIRouter(tags=["status"])
@@ -46,7 +48,7 @@ EXAMPLE: Final = {
 }
 
 
-@router.get("/status", responses={200: {"content": {JSON: {"example": EXAMPLE}}}}, summary="How everything is")
+@router.get("/status", responses=example(StatusAnswer, EXAMPLE), summary="How everything is")
 def get_status(services: Use) -> Response:
     ingest, broker = services.ingest, services.ingest.broker
     counters = ingest.counters

@@ -6,11 +6,13 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.answers import JSON, Items, example, json_answer, json_list
+from api.answers import json_answer, json_list
 from api.problems import Problem, answers
 from api.roles import Role
 from api.security import json_only
 from api.services import Admin, Use
+from api.shapes.access import NewTokenAnswer, TokenAnswer
+from api.shapes.answer import Items, example
 from api.tokens import NAME_PATTERN, Token, TokenRefused
 from edge.formats.json_message import format_time
 
@@ -41,8 +43,7 @@ class NewToken(BaseModel):
 
 @router.get(
     "",
-    response_model=Items,
-    responses={**example({"items": [EXAMPLE], "next": None}), **NEEDED},
+    responses={**example(Items[TokenAnswer], {"items": [EXAMPLE], "next": None}), **NEEDED},
     summary="All tokens, without themselves",
 )
 def list_tokens(services: Use, _by: Admin) -> Response:
@@ -53,7 +54,7 @@ def list_tokens(services: Use, _by: Admin) -> Response:
     "",
     status_code=201,
     responses={
-        201: {"description": "`token` is told this once", "content": {JSON: {"example": {**EXAMPLE, "token": "3q2-7w…"}}}},
+        **example(NewTokenAnswer, {**EXAMPLE, "token": "3q2-7w…"}, "`token` is told this once", status=201),
         **NEEDED,
         **answers(
             _409="there is a token named 'anna' already; names are those under which changes are told",

@@ -4,8 +4,10 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Response
 
-from api.answers import Items, example, json_list
+from api.answers import json_list
 from api.services import Use
+from api.shapes.answer import Items, example
+from api.shapes.simulator import TruthAnswer
 from api.truths import Episode, Told
 from edge.formats.json_message import format_time
 
@@ -28,8 +30,7 @@ TRUTH: Final = {
 
 @router.get(
     "/truth",
-    response_model=Items,
-    responses=example({"items": [TRUTH], "next": None}),
+    responses=example(Items[TruthAnswer], {"items": [TRUTH], "next": None}),
     summary="What is true of the simulated machines, and since when: for judging what was said of them",
 )
 def list_truths(services: Use) -> Response:

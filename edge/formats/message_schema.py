@@ -3,10 +3,11 @@
 import inspect
 import re
 from collections.abc import Iterable
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Final, get_args, get_type_hints
 
 from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
 
 from edge.formats.json_message import KINDS, SCHEMA, TIME_FIELDS, WIRE_NAMES
 
@@ -49,6 +50,10 @@ def _as_on_the_wire(schema: dict[str, Any], kind: type | None) -> None:
     if "properties" not in schema or kind is None:
         return
     summary, of_fields = _words(kind)
+    # pydantic tells no default that is made for each: a reader takes what is missing for it all the same
+    made = {
+        each.name: to_jsonable_python(each.default_factory()) for each in fields(kind) if each.default_factory is not MISSING
+    }
     schema.pop("description", None)
     if summary:
         schema["description"] = summary
@@ -56,6 +61,8 @@ def _as_on_the_wire(schema: dict[str, Any], kind: type | None) -> None:
     for name, content in schema["properties"].items():
         content.pop("title", None)
         found = _with_times(content) if name in TIME_FIELDS else content
+        if name in made:
+            found = {**found, "default": made[name]}
         if name in of_fields:
             found = {**found, "description": of_fields[name]}
         properties[WIRE_NAMES.get(name, name)] = found

@@ -15,6 +15,7 @@ import httpx
 
 from api.server import Settings, listen, serve
 from edge.contracts.plant_file import load_plant
+from tests.api.described_answers import as_described
 from tests.conftest import PLAIN_HTTP
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +54,13 @@ class RunningApi:
         given = {"OPERATOR": TOKEN, "ENGINEER": ENGINEER_TOKEN, "ADMIN": ADMIN_TOKEN}
         tokens = {f"KULLAGER_{role}_TOKEN": token for role, token in given.items()}
         self.environment = {"KULLAGER_HOME": str(home), **tokens, **environment}
-        self.client = httpx.AsyncClient(base_url=self.url, timeout=LIMIT_S, trust_env=False, verify=PLAIN_HTTP)
+        self.client = httpx.AsyncClient(
+            base_url=self.url,
+            timeout=LIMIT_S,
+            trust_env=False,
+            verify=PLAIN_HTTP,
+            event_hooks={"response": [as_described]},
+        )
         self.operator = {"Authorization": f"Bearer {TOKEN}"}
         self.engineer = {"Authorization": f"Bearer {ENGINEER_TOKEN}"}
         self.admin = {"Authorization": f"Bearer {ADMIN_TOKEN}"}

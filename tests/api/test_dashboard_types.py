@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from api import dashboard_types
+from edge.contracts.performance import Operation
 
 
 @pytest.mark.skipif(
@@ -20,3 +21,9 @@ def test_what_only_explains_is_left_out_and_names_stay() -> None:
     schemas = dashboard_types.document()["components"]["schemas"]
     assert {"Assessment", "Alarm", "Case"} <= set(schemas)
     assert not any("description" in schema or "example" in schema for schema in schemas.values())
+
+
+def test_keys_of_an_enumeration_are_known_by_name() -> None:
+    total = dashboard_types.document()["components"]["schemas"]["PerformanceTotalAnswer"]["properties"]
+    assert list(total["operation_s"]["properties"]) == list(Operation)
+    assert "required" not in total["operation_s"]

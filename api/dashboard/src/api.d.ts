@@ -4,7 +4,7 @@
  */
 
 export interface paths {
-    "/api/v1/assets": {
+    "/assets": {
         parameters: {
             query?: never;
             header?: never;
@@ -20,7 +20,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/assets/{asset_id}": {
+    "/assets/{asset_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -36,7 +36,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/assets/{asset_id}/assessments": {
+    "/assets/{asset_id}/assessments": {
         parameters: {
             query?: never;
             header?: never;
@@ -52,7 +52,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/assets/{asset_id}/performance": {
+    "/assets/{asset_id}/performance": {
         parameters: {
             query?: never;
             header?: never;
@@ -68,7 +68,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/assets/{asset_id}/spectra": {
+    "/assets/{asset_id}/spectra": {
         parameters: {
             query?: never;
             header?: never;
@@ -84,7 +84,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/assets/{asset_id}/out-of-service": {
+    "/assets/{asset_id}/out-of-service": {
         parameters: {
             query?: never;
             header?: never;
@@ -100,7 +100,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/assets/{asset_id}/return-to-service": {
+    "/assets/{asset_id}/return-to-service": {
         parameters: {
             query?: never;
             header?: never;
@@ -116,7 +116,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/assets/{asset_id}/quality": {
+    "/assets/{asset_id}/quality": {
         parameters: {
             query?: never;
             header?: never;
@@ -132,7 +132,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/alarms": {
+    "/alarms": {
         parameters: {
             query?: never;
             header?: never;
@@ -148,7 +148,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/alarms/performance": {
+    "/alarms/performance": {
         parameters: {
             query?: never;
             header?: never;
@@ -164,7 +164,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/alarms/{alarm_id}/evidence": {
+    "/alarms/{alarm_id}/evidence": {
         parameters: {
             query?: never;
             header?: never;
@@ -180,7 +180,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/alarms/{alarm_id}": {
+    "/alarms/{alarm_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -196,7 +196,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/alarms/{alarm_id}/acknowledge": {
+    "/alarms/{alarm_id}/acknowledge": {
         parameters: {
             query?: never;
             header?: never;
@@ -212,7 +212,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/alarms/{alarm_id}/shelve": {
+    "/alarms/{alarm_id}/shelve": {
         parameters: {
             query?: never;
             header?: never;
@@ -228,7 +228,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/alarms/{alarm_id}/unshelve": {
+    "/alarms/{alarm_id}/unshelve": {
         parameters: {
             query?: never;
             header?: never;
@@ -244,7 +244,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/alarms/{alarm_id}/out-of-service": {
+    "/alarms/{alarm_id}/out-of-service": {
         parameters: {
             query?: never;
             header?: never;
@@ -260,7 +260,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/alarms/{alarm_id}/return-to-service": {
+    "/alarms/{alarm_id}/return-to-service": {
         parameters: {
             query?: never;
             header?: never;
@@ -276,7 +276,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/alarms/{alarm_id}/comment": {
+    "/alarms/{alarm_id}/comment": {
         parameters: {
             query?: never;
             header?: never;
@@ -292,7 +292,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/cases": {
+    "/cases": {
         parameters: {
             query?: never;
             header?: never;
@@ -308,7 +308,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/cases/{case_id}": {
+    "/cases/{case_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -324,7 +324,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/labels": {
+    "/labels": {
         parameters: {
             query?: never;
             header?: never;
@@ -340,7 +340,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/labels/{label_id}": {
+    "/labels/{label_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -356,7 +356,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/models": {
+    "/models": {
         parameters: {
             query?: never;
             header?: never;
@@ -372,7 +372,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/models/audit": {
+    "/models/audit": {
         parameters: {
             query?: never;
             header?: never;
@@ -388,7 +388,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/models/{name}/shadow": {
+    "/models/{name}/shadow": {
         parameters: {
             query?: never;
             header?: never;
@@ -404,7 +404,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/models/{name}/upload": {
+    "/models/{name}/upload": {
         parameters: {
             query?: never;
             header?: never;
@@ -420,7 +420,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/models/files/{key}": {
+    "/models/files/{key}": {
         parameters: {
             query?: never;
             header?: never;
@@ -436,7 +436,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/models/{name}/promote": {
+    "/models/{name}/promote": {
         parameters: {
             query?: never;
             header?: never;
@@ -452,7 +452,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/models/{name}/rollback": {
+    "/models/{name}/rollback": {
         parameters: {
             query?: never;
             header?: never;
@@ -468,7 +468,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/report": {
+    "/report": {
         parameters: {
             query?: never;
             header?: never;
@@ -484,7 +484,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/status": {
+    "/status": {
         parameters: {
             query?: never;
             header?: never;
@@ -500,7 +500,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/stream": {
+    "/stream": {
         parameters: {
             query?: never;
             header?: never;
@@ -516,7 +516,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/simulator/machines": {
+    "/simulator/machines": {
         parameters: {
             query?: never;
             header?: never;
@@ -532,7 +532,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/simulator/faults": {
+    "/simulator/faults": {
         parameters: {
             query?: never;
             header?: never;
@@ -548,7 +548,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/simulator/faults/{asset}": {
+    "/simulator/faults/{asset}": {
         parameters: {
             query?: never;
             header?: never;
@@ -564,7 +564,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/simulator/jobs": {
+    "/simulator/jobs": {
         parameters: {
             query?: never;
             header?: never;
@@ -580,7 +580,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/simulator/scenarios": {
+    "/simulator/scenarios": {
         parameters: {
             query?: never;
             header?: never;
@@ -596,7 +596,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/simulator/chaos": {
+    "/simulator/chaos": {
         parameters: {
             query?: never;
             header?: never;
@@ -612,7 +612,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/simulator/truth": {
+    "/simulator/truth": {
         parameters: {
             query?: never;
             header?: never;
@@ -628,7 +628,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/session": {
+    "/session": {
         parameters: {
             query?: never;
             header?: never;
@@ -644,7 +644,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/tokens": {
+    "/tokens": {
         parameters: {
             query?: never;
             header?: never;
@@ -660,7 +660,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/tokens/{token_id}": {
+    "/tokens/{token_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -676,7 +676,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/audit": {
+    "/audit": {
         parameters: {
             query?: never;
             header?: never;
@@ -696,212 +696,98 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /**
-         * Content
-         * @enum {string}
-         */
-        Content: "$metadata" | "$value" | "$reference" | "$path";
-        /**
-         * Format
-         * @enum {string}
-         */
-        Format: "json" | "csv" | "parquet";
-        /** Injection */
-        Injection: {
-            /** Asset */
+        Advice: {
+            name: components["schemas"]["BilingualText"];
+            action: components["schemas"]["BilingualText"];
+            because: components["schemas"]["BilingualText"];
+            /** @default null */
+            mode: string | null;
+            /** @default null */
+            mechanism: string | null;
+            /** @default null */
+            cause: string | null;
+            /** @default null */
+            until: string | null;
+            /** @default null */
+            sureness: number | null;
+        };
+        Alarm: {
+            /** @constant */
+            schema?: 1;
+            edge: string;
+            journal: string;
+            seq: number;
+            /** @constant */
+            kind: "alarm";
             asset: string;
-            /** Fault */
-            fault: string;
+            alarm_id: string;
+            rule: string;
+            priority: components["schemas"]["Priority"];
+            state: components["schemas"]["AlarmState"];
+            /** Format: date-time */
+            raised: string;
+            /** Format: date-time */
+            changed: string;
+            /** @default null */
+            by: string | null;
+            /** @default null */
+            comment: string | null;
+            /** @default null */
+            shelved_until: string | null;
+            /** @default null */
+            suppressed_by: components["schemas"]["Suppression"] | null;
+            /** @default null */
+            case_id: string | null;
+            /** @default false */
+            first_out: boolean;
+            text: components["schemas"]["BilingualText"];
             /**
-             * Severity
-             * @default 1
+             * @default {
+             *       "score": null,
+             *       "signals": []
+             *     }
              */
-            severity: number;
-            /**
-             * Over S
-             * @default 30
-             */
-            over_s: number;
+            evidence: components["schemas"]["Evidence"];
         };
-        /** LabelBody */
-        LabelBody: {
-            /** Asset */
-            asset?: string | null;
-            /** From */
-            from?: string | null;
-            /** To */
-            to?: string | null;
-            /** Label */
-            label?: ("healthy" | "fault" | "failed" | "unknown") | null;
-            /** Fault */
-            fault?: string | null;
-            /** Alarm Id */
-            alarm_id?: string | null;
-            /** Verdict */
-            verdict?: ("right" | "false" | "unclear") | null;
-            /** Comment */
-            comment?: string | null;
-        };
-        /**
-         * Level
-         * @enum {string}
-         */
-        Level: "deep" | "core";
-        /** NewComment */
-        NewComment: {
-            /** Comment */
-            comment: string;
-        };
-        /** NewModel */
-        NewModel: {
-            /** Url */
-            url: string;
-            /** Sha256 */
-            sha256: string;
-            /** Signature */
-            signature: string;
-        };
-        /** NewToken */
-        NewToken: {
-            /** Name */
-            name: string;
-            /**
-             * Role
-             * @enum {string}
-             */
-            role: "operator" | "engineer" | "admin";
-        };
-        /** NextJob */
-        NextJob: {
-            /** Asset */
+        AlarmCountAnswer: {
             asset: string;
-            /** Recipe */
-            recipe: string;
+            rule: string;
+            count: number;
         };
-        /** Nothing */
-        Nothing: Record<string, never>;
-        /** Play */
-        Play: {
-            /** Scenario */
-            scenario: string;
+        AlarmHistoryAnswer: {
+            alarm: components["schemas"]["Alarm"];
+            history: components["schemas"]["Alarm"][];
         };
-        /** Remark */
-        Remark: {
-            /** Comment */
-            comment?: string | null;
+        AlarmPerformanceAnswer: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            periods: number;
+            alarms: number;
+            per_period: number[];
+            mean: number;
+            most: number;
+            acceptable: number;
+            manageable: number;
+            over_10: number;
+            floods: number;
+            flood_share: number;
+            chattering: components["schemas"]["AlarmCountAnswer"][];
+            fleeting: number;
+            stale: number;
+            standing: number;
+            suppressed: number;
+            frequent: components["schemas"]["AlarmCountAnswer"][];
+            by_priority: {
+                low?: number;
+                medium?: number;
+                high?: number;
+                critical?: number;
+            };
         };
-        /** Service */
-        Service: {
-            /** Rule */
-            rule?: string | null;
-            /** Comment */
-            comment?: string | null;
-        };
-        /** Shelving */
-        Shelving: {
-            /** Comment */
-            comment?: string | null;
-            /** Duration S */
-            duration_s?: number | null;
-            /** Until */
-            until?: string | null;
-        };
-        /** SignIn */
-        SignIn: {
-            /** Token */
-            token: string;
-        };
-        /** Trouble */
-        Trouble: {
-            /** Chaos */
-            chaos: string;
-            /**
-             * Source
-             * @default
-             */
-            source: string;
-            /** For S */
-            for_s?: number | null;
-            /** Amount */
-            amount?: number | null;
-        };
-        /** Which */
-        Which: {
-            /** Sha256 */
-            sha256?: string | null;
-        };
-        /** FieldProblem */
-        FieldProblem: {
-            /** Field */
-            field: string;
-            /** Detail */
-            detail: string;
-        };
-        /** ProblemDetails */
-        ProblemDetails: {
-            /**
-             * Type
-             * @default about:blank
-             */
-            type: string;
-            /** Title */
-            title: string;
-            /** Status */
-            status: number;
-            /** Detail */
-            detail: string;
-            /** Instance */
-            instance: string;
-            /**
-             * Errors
-             * @default null
-             */
-            errors: components["schemas"]["FieldProblem"][] | null;
-            /**
-             * Role
-             * @default null
-             */
-            role: string | null;
-        };
-        /**
-         * Diagnosis
-         * @enum {string}
-         */
-        Diagnosis: "model" | "signature";
-        /** FaultMode */
-        FaultMode: {
-            name: string;
-            probability: number;
-            /** @default model */
-            by: components["schemas"]["Diagnosis"];
-        };
-        /** ModelIdentity */
-        ModelIdentity: {
-            name: string;
-            version: string;
-        };
-        /**
-         * Reason
-         * @enum {string}
-         */
-        Reason: "bad-quality" | "stale" | "low-coverage" | "machine-off" | "warming-up" | "changeover" | "unknown-recipe" | "unknown-operating-point" | "no-model";
-        /** RemainingLife */
-        RemainingLife: {
-            p10: number;
-            p50: number;
-            p90: number;
-        };
-        /**
-         * State
-         * @enum {string}
-         */
-        State: "normal" | "anomalous" | "withheld";
-        /**
-         * Zone
-         * @enum {string}
-         */
-        Zone: "A" | "B" | "C" | "D";
-        /** Assessment */
+        /** @enum {string} */
+        AlarmState: "normal" | "active-unacknowledged" | "active-acknowledged" | "returned-unacknowledged" | "shelved" | "suppressed-by-design" | "out-of-service";
         Assessment: {
             /** @constant */
             schema?: 1;
@@ -945,88 +831,70 @@ export interface components {
             /** @default null */
             model: components["schemas"]["ModelIdentity"] | null;
         };
-        /**
-         * AlarmState
-         * @enum {string}
-         */
-        AlarmState: "normal" | "active-unacknowledged" | "active-acknowledged" | "returned-unacknowledged" | "shelved" | "suppressed-by-design" | "out-of-service";
-        /** BilingualText */
+        AssetAnswer: {
+            id: string;
+            class: string;
+            name: components["schemas"]["BilingualText"];
+            model: string | null;
+            period_s: number;
+            nameplate: components["schemas"]["NameplateAnswer"] | null;
+            signals: components["schemas"]["SignalAnswer"][];
+            waveforms: components["schemas"]["WaveformAnswer"][];
+            latest: components["schemas"]["Assessment"] | null;
+        };
+        AssetFaultAnswer: {
+            fault: string;
+            name: components["schemas"]["BilingualText"];
+            description: components["schemas"]["BilingualText"] | null;
+            active: boolean;
+            asset: string;
+        };
+        AssetReportAnswer: {
+            id: string;
+            name: components["schemas"]["BilingualText"];
+            alarms_by_priority: {
+                low?: number;
+                medium?: number;
+                high?: number;
+                critical?: number;
+            };
+            alarms: components["schemas"]["Alarm"][];
+            cases: components["schemas"]["Case"][];
+            performance: components["schemas"]["PerformanceTotalAnswer"];
+        };
+        AuditEntryAnswer: {
+            id: number;
+            /** Format: date-time */
+            time: string;
+            by: string;
+            role: components["schemas"]["Role"];
+            action: string;
+            subject: string | null;
+            details: {
+                [key: string]: unknown;
+            };
+            status: number;
+            problem: string | null;
+            /** @enum {string} */
+            outcome: "done" | "refused" | "failed";
+        };
+        BearingAnswer: {
+            balls: number;
+            ball_mm: number;
+            pitch_mm: number;
+            contact_deg: number;
+        };
         BilingualText: {
             sv: string;
             en: string;
         };
-        /** Evidence */
-        Evidence: {
-            /** @default null */
-            score: number | null;
-            /** @default [] */
-            signals: string[];
-        };
-        /**
-         * Priority
-         * @enum {string}
-         */
-        Priority: "low" | "medium" | "high" | "critical";
-        /**
-         * Suppression
-         * @enum {string}
-         */
-        Suppression: "machine-off" | "flood";
-        /** Alarm */
-        Alarm: {
-            /** @constant */
-            schema?: 1;
-            edge: string;
-            journal: string;
-            seq: number;
-            /** @constant */
-            kind: "alarm";
-            asset: string;
-            alarm_id: string;
-            rule: string;
-            priority: components["schemas"]["Priority"];
-            state: components["schemas"]["AlarmState"];
+        BrokerAnswer: {
+            url: string;
+            connected: boolean;
             /** Format: date-time */
-            raised: string;
-            /** Format: date-time */
-            changed: string;
-            /** @default null */
-            by: string | null;
-            /** @default null */
-            comment: string | null;
-            /** @default null */
-            shelved_until: string | null;
-            /** @default null */
-            suppressed_by: components["schemas"]["Suppression"] | null;
-            /** @default null */
-            case_id: string | null;
-            /** @default false */
-            first_out: boolean;
-            text: components["schemas"]["BilingualText"];
-            evidence?: components["schemas"]["Evidence"];
+            since: string;
+            problem: string | null;
         };
-        /** Advice */
-        Advice: {
-            name: components["schemas"]["BilingualText"];
-            action: components["schemas"]["BilingualText"];
-            because: components["schemas"]["BilingualText"];
-            /** @default null */
-            mode: string | null;
-            /** @default null */
-            mechanism: string | null;
-            /** @default null */
-            cause: string | null;
-            /** @default null */
-            until: string | null;
-            /** @default null */
-            sureness: number | null;
-        };
-        /**
-         * CaseState
-         * @enum {string}
-         */
-        CaseState: "open" | "closed";
-        /** Case */
         Case: {
             /** @constant */
             schema?: 1;
@@ -1067,70 +935,264 @@ export interface components {
             /** @default null */
             ahead_h: number | null;
         };
-        /**
-         * Operation
-         * @enum {string}
-         */
-        Operation: "running" | "idle" | "changeover" | "off" | "unknown";
-        /** SpecificEnergy */
-        SpecificEnergy: {
-            /** Format: date-time */
-            since: string;
-            recipe: string | null;
-            energy: number;
-            energy_unit: string;
-            amount: number;
-            product_unit: string;
-            product: string;
-            value: number;
-            /** @default null */
-            expected: number | null;
-            /** @default null */
-            ratio: number | null;
-            /** @default false */
-            anomalous: boolean;
+        CaseHistoryAnswer: {
+            case: components["schemas"]["Case"];
+            history: components["schemas"]["Case"][];
         };
-        /** Performance */
-        Performance: {
+        /** @enum {string} */
+        CaseState: "open" | "closed";
+        CertificateStatus: {
+            /** Format: date-time */
+            until: string;
+        };
+        ChaosAnswer: {
+            chaos: string;
+            name: components["schemas"]["BilingualText"];
+            description: components["schemas"]["BilingualText"];
+            for_s: number;
+            amount: number | null;
+            active: string[];
+        };
+        CommandAnswer: {
+            command_id: string;
+        };
+        /** @enum {string} */
+        Content: "$metadata" | "$value" | "$reference" | "$path";
+        DatabaseAnswer: {
+            problem: string | null;
+            summarised: number;
+            forgotten: number;
+        };
+        /** @enum {string} */
+        Diagnosis: "model" | "signature";
+        EdgeStatus: {
             /** @constant */
             schema?: 1;
-            edge: string;
-            journal: string;
-            seq: number;
             /** @constant */
-            kind: "performance";
-            asset: string;
+            kind: "status";
+            edge: string;
+            online: boolean;
             /** Format: date-time */
             time: string;
-            period_s: number;
-            operation: components["schemas"]["Operation"];
+            version: string;
+            /** @default {} */
+            sources: {
+                [key: string]: components["schemas"]["SourceStatus"];
+            };
+            /** @default {} */
+            models: {
+                [key: string]: components["schemas"]["ModelStatus"];
+            };
             /** @default null */
-            recipe: string | null;
-            operation_s?: {
+            journal: components["schemas"]["JournalStatus"] | null;
+            /** @default null */
+            recording: components["schemas"]["RecordingStatus"] | null;
+            /** @default {} */
+            refused: {
                 [key: string]: number;
             };
-            withheld_s?: {
-                [key: string]: number;
+            /** @default null */
+            plant_problem: string | null;
+            /** @default {} */
+            outputs: {
+                [key: string]: string | null;
             };
-            /** @default null */
-            utilisation: number | null;
-            /** @default null */
-            energy: number | null;
-            /** @default null */
-            energy_unit: string | null;
-            /** @default null */
-            amount: number | null;
-            /** @default null */
-            product_unit: string | null;
-            /** @default null */
-            specific: components["schemas"]["SpecificEnergy"] | null;
+            /** @default {} */
+            certificates: {
+                [key: string]: components["schemas"]["CertificateStatus"];
+            };
+            /** @default false */
+            flood: boolean;
         };
-        /**
-         * ModelStep
-         * @enum {string}
-         */
-        ModelStep: "refused" | "shadow" | "promoted" | "rolled-back" | "withdrawn";
-        /** ModelAudit */
+        EpisodeAnswer: {
+            fault: string;
+            began: string | null;
+            severity: number;
+            fails: string | null;
+            repaired: string | null;
+        };
+        Evidence: {
+            /** @default null */
+            score: number | null;
+            /** @default [] */
+            signals: string[];
+        };
+        FaultAnswer: {
+            fault: string;
+            name: components["schemas"]["BilingualText"];
+            description: components["schemas"]["BilingualText"] | null;
+            active: boolean;
+        };
+        FaultMode: {
+            name: string;
+            probability: number;
+            /** @default model */
+            by: components["schemas"]["Diagnosis"];
+        };
+        FieldProblem: {
+            field: string;
+            detail: string;
+        };
+        /** @enum {string} */
+        Format: "json" | "csv" | "parquet";
+        IngestAnswer: {
+            messages: number;
+            stored: number;
+            duplicates: number;
+            dropped: number;
+            resend_requests: number;
+            rejected: {
+                [key: string]: number;
+            };
+            last_rejected: string | null;
+        };
+        Injection: {
+            asset: string;
+            fault: string;
+            /** @default 1 */
+            severity: number;
+            /** @default 30 */
+            over_s: number;
+        };
+        Items_Alarm_: {
+            items: components["schemas"]["Alarm"][];
+            next: string | null;
+        };
+        Items_Assessment_: {
+            items: components["schemas"]["Assessment"][];
+            next: string | null;
+        };
+        Items_AssetAnswer_: {
+            items: components["schemas"]["AssetAnswer"][];
+            next: string | null;
+        };
+        Items_AssetFaultAnswer_: {
+            items: components["schemas"]["AssetFaultAnswer"][];
+            next: string | null;
+        };
+        Items_AuditEntryAnswer_: {
+            items: components["schemas"]["AuditEntryAnswer"][];
+            next: string | null;
+        };
+        Items_Case_: {
+            items: components["schemas"]["Case"][];
+            next: string | null;
+        };
+        Items_ChaosAnswer_: {
+            items: components["schemas"]["ChaosAnswer"][];
+            next: string | null;
+        };
+        Items_LabelAnswer_: {
+            items: components["schemas"]["LabelAnswer"][];
+            next: string | null;
+        };
+        Items_MachineAnswer_: {
+            items: components["schemas"]["MachineAnswer"][];
+            next: string | null;
+        };
+        Items_ModelAnswer_: {
+            items: components["schemas"]["ModelAnswer"][];
+            next: string | null;
+        };
+        Items_ModelAudit_: {
+            items: components["schemas"]["ModelAudit"][];
+            next: string | null;
+        };
+        Items_ScenarioAnswer_: {
+            items: components["schemas"]["ScenarioAnswer"][];
+            next: string | null;
+        };
+        Items_TokenAnswer_: {
+            items: components["schemas"]["TokenAnswer"][];
+            next: string | null;
+        };
+        Items_TruthAnswer_: {
+            items: components["schemas"]["TruthAnswer"][];
+            next: string | null;
+        };
+        Items_WaveformSpectrum_: {
+            items: components["schemas"]["WaveformSpectrum"][];
+            next: string | null;
+        };
+        JournalAnswer: {
+            edge: string;
+            journal: string;
+            contiguous: number;
+            announced: number;
+            missing: number;
+        };
+        JournalStatus: {
+            id: string;
+            last_seq: number;
+            trimmed_before: number;
+            /** @default null */
+            problem: string | null;
+        };
+        LabelAnswer: {
+            id: number;
+            asset: string;
+            /** Format: date-time */
+            from: string;
+            to: string | null;
+            /** @enum {string} */
+            label: "healthy" | "fault" | "failed" | "unknown";
+            fault: string | null;
+            alarm_id: string | null;
+            verdict: ("right" | "false" | "unclear") | null;
+            comment: string | null;
+            /** Format: date-time */
+            made: string;
+            by: string;
+        };
+        LabelBody: {
+            asset?: string | null;
+            from?: string | null;
+            to?: string | null;
+            label?: ("healthy" | "fault" | "failed" | "unknown") | null;
+            fault?: string | null;
+            alarm_id?: string | null;
+            verdict?: ("right" | "false" | "unclear") | null;
+            comment?: string | null;
+        };
+        /** @enum {string} */
+        Level: "deep" | "core";
+        LimitsAnswer: {
+            warning: number | null;
+            alarm: number | null;
+        };
+        LossAnswer: {
+            edge: string;
+            journal: string;
+            first: number;
+            last: number;
+            reason: string;
+            /** Format: date-time */
+            noticed: string;
+        };
+        MachineAnswer: {
+            asset: string;
+            name: components["schemas"]["BilingualText"];
+            recipes: string[];
+            faults: components["schemas"]["FaultAnswer"][];
+        };
+        ModelAnswer: {
+            name: string;
+            edge: string;
+            version: string | null;
+            role: string;
+            assets: string[];
+            tolerance: {
+                [key: string]: number;
+            };
+            false_alarms_per_week: number | null;
+            figures: {
+                [key: string]: number;
+            };
+            problem: string | null;
+            sha256: string | null;
+            previous: number;
+            shadow: components["schemas"]["ShadowStatus"] | null;
+        };
         ModelAudit: {
             /** @constant */
             schema?: 1;
@@ -1153,46 +1215,10 @@ export interface components {
             /** @default null */
             reason: string | null;
         };
-        /** SpectrumLine */
-        SpectrumLine: {
+        ModelIdentity: {
             name: string;
-            hz: number;
-            amplitude: number;
-            /** @default false */
-            envelope: boolean;
+            version: string;
         };
-        /** WaveformSpectrum */
-        WaveformSpectrum: {
-            /** @constant */
-            schema?: 1;
-            /** @constant */
-            kind: "spectrum";
-            asset: string;
-            signal: string;
-            /** Format: date-time */
-            time: string;
-            unit: string;
-            shaft_hz: number | null;
-            step_hz: number;
-            amplitude: number[];
-            envelope_step_hz: number;
-            envelope: number[];
-            lines?: components["schemas"]["SpectrumLine"][];
-        };
-        /** CertificateStatus */
-        CertificateStatus: {
-            /** Format: date-time */
-            until: string;
-        };
-        /** JournalStatus */
-        JournalStatus: {
-            id: string;
-            last_seq: number;
-            trimmed_before: number;
-            /** @default null */
-            problem: string | null;
-        };
-        /** ModelStatus */
         ModelStatus: {
             /** @default null */
             version: string | null;
@@ -1200,12 +1226,14 @@ export interface components {
             role: string;
             /** @default [] */
             assets: string[];
-            tolerance?: {
+            /** @default {} */
+            tolerance: {
                 [key: string]: number;
             };
             /** @default null */
             false_alarms_per_week: number | null;
-            figures?: {
+            /** @default {} */
+            figures: {
                 [key: string]: number;
             };
             /** @default null */
@@ -1217,7 +1245,163 @@ export interface components {
             /** @default null */
             shadow: components["schemas"]["ShadowStatus"] | null;
         };
-        /** RecordingStatus */
+        /** @enum {string} */
+        ModelStep: "refused" | "shadow" | "promoted" | "rolled-back" | "withdrawn";
+        NameplateAnswer: {
+            manufacturer: string | null;
+            model: string | null;
+            serial: string | null;
+            rated_kw: number | null;
+            rated_speed: number | null;
+            bearing: components["schemas"]["BearingAnswer"] | null;
+        };
+        NewComment: {
+            comment: string;
+        };
+        NewModel: {
+            url: string;
+            sha256: string;
+            signature: string;
+        };
+        NewToken: {
+            name: string;
+            /** @enum {string} */
+            role: "operator" | "engineer" | "admin";
+        };
+        NewTokenAnswer: {
+            id: string;
+            name: string;
+            role: components["schemas"]["Role"];
+            /** @enum {string} */
+            kind: "made" | "first-start" | "environment";
+            made: string | null;
+            made_by: string | null;
+            used: string | null;
+            token: string;
+        };
+        NextJob: {
+            asset: string;
+            recipe: string;
+        };
+        Nothing: Record<string, never>;
+        OpenMattersAnswer: {
+            unacknowledged: components["schemas"]["Alarm"][];
+            alarms: components["schemas"]["Alarm"][];
+            cases: components["schemas"]["Case"][];
+            shelved: components["schemas"]["Alarm"][];
+            out_of_service: components["schemas"]["Alarm"][];
+            problems: string[];
+        };
+        /** @enum {string} */
+        Operation: "running" | "idle" | "changeover" | "off" | "unknown";
+        Performance: {
+            /** @constant */
+            schema?: 1;
+            edge: string;
+            journal: string;
+            seq: number;
+            /** @constant */
+            kind: "performance";
+            asset: string;
+            /** Format: date-time */
+            time: string;
+            period_s: number;
+            operation: components["schemas"]["Operation"];
+            /** @default null */
+            recipe: string | null;
+            /** @default {} */
+            operation_s: {
+                [key: string]: number;
+            };
+            /** @default {} */
+            withheld_s: {
+                [key: string]: number;
+            };
+            /** @default null */
+            utilisation: number | null;
+            /** @default null */
+            energy: number | null;
+            /** @default null */
+            energy_unit: string | null;
+            /** @default null */
+            amount: number | null;
+            /** @default null */
+            product_unit: string | null;
+            /** @default null */
+            specific: components["schemas"]["SpecificEnergy"] | null;
+        };
+        PerformanceAnswer: {
+            items: components["schemas"]["Performance"][];
+            total: components["schemas"]["PerformanceTotalAnswer"] | null;
+            next: null;
+        };
+        PerformanceTotalAnswer: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            operation_s: {
+                running?: number;
+                idle?: number;
+                changeover?: number;
+                off?: number;
+                unknown?: number;
+            };
+            withheld_s: {
+                "bad-quality"?: number;
+                stale?: number;
+                "low-coverage"?: number;
+                "machine-off"?: number;
+                "warming-up"?: number;
+                changeover?: number;
+                "unknown-recipe"?: number;
+                "unknown-operating-point"?: number;
+                "no-model"?: number;
+            };
+            scored_s: number;
+            utilisation: number | null;
+            energy: number | null;
+            energy_unit: string | null;
+            amount: number | null;
+            product_unit: string | null;
+        };
+        Play: {
+            scenario: string;
+        };
+        /** @enum {string} */
+        Priority: "low" | "medium" | "high" | "critical";
+        ProblemDetails: {
+            /** @default about:blank */
+            type: string;
+            title: string;
+            status: number;
+            detail: string;
+            instance: string;
+            /** @default null */
+            errors: components["schemas"]["FieldProblem"][] | null;
+            /** @default null */
+            role: string | null;
+        };
+        QualityAnswer: {
+            asset: string;
+            from: string | null;
+            to: string | null;
+            instants: number;
+            withheld: {
+                "bad-quality"?: number;
+                stale?: number;
+                "low-coverage"?: number;
+                "machine-off"?: number;
+                "warming-up"?: number;
+                changeover?: number;
+                "unknown-recipe"?: number;
+                "unknown-operating-point"?: number;
+                "no-model"?: number;
+            };
+            signals: components["schemas"]["SignalQualityAnswer"][];
+        };
+        /** @enum {string} */
+        Reason: "bad-quality" | "stale" | "low-coverage" | "machine-off" | "warming-up" | "changeover" | "unknown-recipe" | "unknown-operating-point" | "no-model";
         RecordingStatus: {
             /** @default 0 */
             samples: number;
@@ -1226,7 +1410,59 @@ export interface components {
             /** @default null */
             problem: string | null;
         };
-        /** ShadowStatus */
+        RemainingLife: {
+            p10: number;
+            p50: number;
+            p90: number;
+        };
+        Remark: {
+            comment?: string | null;
+        };
+        ReportAnswer: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            assets: components["schemas"]["AssetReportAnswer"][];
+            withheld_s: {
+                "bad-quality"?: number;
+                stale?: number;
+                "low-coverage"?: number;
+                "machine-off"?: number;
+                "warming-up"?: number;
+                changeover?: number;
+                "unknown-recipe"?: number;
+                "unknown-operating-point"?: number;
+                "no-model"?: number;
+            };
+            energy: {
+                [key: string]: number;
+            };
+            open: components["schemas"]["OpenMattersAnswer"];
+            truncated: boolean;
+        };
+        /** @enum {string} */
+        Role: "visitor" | "operator" | "engineer" | "admin";
+        ScenarioAnswer: {
+            scenario: string;
+            name: components["schemas"]["BilingualText"];
+            description: components["schemas"]["BilingualText"];
+            active: boolean;
+        };
+        Service: {
+            rule?: string | null;
+            comment?: string | null;
+        };
+        ServiceAnswer: {
+            asset: string;
+            rule: string | null;
+            in_service: boolean;
+        };
+        SessionAnswer: {
+            name: string | null;
+            role: components["schemas"]["Role"];
+            csrf: string | null;
+        };
         ShadowStatus: {
             version: string;
             sha256: string;
@@ -1245,12 +1481,30 @@ export interface components {
             /** @default null */
             difference: number | null;
         };
-        /**
-         * SourceState
-         * @enum {string}
-         */
+        Shelving: {
+            comment?: string | null;
+            duration_s?: number | null;
+            until?: string | null;
+        };
+        SignIn: {
+            token: string;
+        };
+        SignalAnswer: {
+            name: string;
+            label: components["schemas"]["BilingualText"];
+            unit: string;
+            source: string;
+            limits: components["schemas"]["LimitsAnswer"];
+        };
+        SignalQualityAnswer: {
+            signal: string;
+            present: number;
+            last: string | null;
+            longest_gap_s: number;
+            strip: (number | null)[];
+        };
+        /** @enum {string} */
         SourceState: "connecting" | "connected" | "disconnected" | "refused";
-        /** SourceStatus */
         SourceStatus: {
             state: components["schemas"]["SourceState"];
             /** Format: date-time */
@@ -1261,7 +1515,8 @@ export interface components {
             last_sample: string | null;
             /** @default 0 */
             samples: number;
-            rejected?: {
+            /** @default {} */
+            rejected: {
                 [key: string]: number;
             };
             /** @default null */
@@ -1275,41 +1530,117 @@ export interface components {
             /** @default 0 */
             one_by_one: number;
         };
-        /** EdgeStatus */
-        EdgeStatus: {
+        SpecificEnergy: {
+            /** Format: date-time */
+            since: string;
+            recipe: string | null;
+            energy: number;
+            energy_unit: string;
+            amount: number;
+            product_unit: string;
+            product: string;
+            value: number;
+            /** @default null */
+            expected: number | null;
+            /** @default null */
+            ratio: number | null;
+            /** @default false */
+            anomalous: boolean;
+        };
+        SpectrumLine: {
+            name: string;
+            hz: number;
+            amplitude: number;
+            /** @default false */
+            envelope: boolean;
+        };
+        /** @enum {string} */
+        State: "normal" | "anomalous" | "withheld";
+        StatusAnswer: {
+            broker: components["schemas"]["BrokerAnswer"];
+            database: components["schemas"]["DatabaseAnswer"];
+            edges: components["schemas"]["EdgeStatus"][];
+            journals: components["schemas"]["JournalAnswer"][];
+            losses: components["schemas"]["LossAnswer"][];
+            ingest: components["schemas"]["IngestAnswer"];
+            stream: components["schemas"]["StreamAnswer"];
+        };
+        StreamAnswer: {
+            clients: number;
+            resyncs: number;
+        };
+        /** @enum {string} */
+        Suppression: "machine-off" | "flood";
+        TokenAnswer: {
+            id: string;
+            name: string;
+            role: components["schemas"]["Role"];
+            /** @enum {string} */
+            kind: "made" | "first-start" | "environment";
+            made: string | null;
+            made_by: string | null;
+            used: string | null;
+        };
+        Trouble: {
+            chaos: string;
+            /** @default  */
+            source: string;
+            for_s?: number | null;
+            amount?: number | null;
+        };
+        TrueFaultAnswer: {
+            name: string;
+            severity: number;
+        };
+        TruthAnswer: {
+            asset: string;
+            /** Format: date-time */
+            time: string;
+            health: number;
+            faults: components["schemas"]["TrueFaultAnswer"][];
+            episode: components["schemas"]["EpisodeAnswer"] | null;
+        };
+        TwinMessage: {
+            code: string;
+            /** @constant */
+            messageType: "Error";
+            text: string;
+        };
+        TwinResult: {
+            messages: components["schemas"]["TwinMessage"][];
+        };
+        UploadAnswer: {
+            command_id: string;
+            sha256: string;
+        };
+        WaveformAnswer: {
+            name: string;
+            label: components["schemas"]["BilingualText"];
+            unit: string;
+        };
+        WaveformSpectrum: {
             /** @constant */
             schema?: 1;
             /** @constant */
-            kind: "status";
-            edge: string;
-            online: boolean;
+            kind: "spectrum";
+            asset: string;
+            signal: string;
             /** Format: date-time */
             time: string;
-            version: string;
-            sources?: {
-                [key: string]: components["schemas"]["SourceStatus"];
-            };
-            models?: {
-                [key: string]: components["schemas"]["ModelStatus"];
-            };
-            /** @default null */
-            journal: components["schemas"]["JournalStatus"] | null;
-            /** @default null */
-            recording: components["schemas"]["RecordingStatus"] | null;
-            refused?: {
-                [key: string]: number;
-            };
-            /** @default null */
-            plant_problem: string | null;
-            outputs?: {
-                [key: string]: string | null;
-            };
-            certificates?: {
-                [key: string]: components["schemas"]["CertificateStatus"];
-            };
-            /** @default false */
-            flood: boolean;
+            unit: string;
+            shaft_hz: number | null;
+            step_hz: number;
+            amplitude: number[];
+            envelope_step_hz: number;
+            envelope: number[];
+            /** @default [] */
+            lines: components["schemas"]["SpectrumLine"][];
         };
+        Which: {
+            sha256?: string | null;
+        };
+        /** @enum {string} */
+        Zone: "A" | "B" | "C" | "D";
     };
     responses: never;
     parameters: never;
@@ -1333,35 +1664,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: ({
-                            id: string | null;
-                            class: string | null;
-                            name: components["schemas"]["BilingualText"] | null;
-                            model: string | null;
-                            period_s: number | null;
-                            nameplate: {
-                                rated_kw?: number | null;
-                                rated_speed?: number | null;
-                            } | null;
-                            signals: ({
-                                name?: string | null;
-                                label?: components["schemas"]["BilingualText"] | null;
-                                unit?: string | null;
-                                source?: string | null;
-                                limits?: {
-                                    warning?: number | null;
-                                    alarm?: number | null;
-                                } | null;
-                            } | null)[];
-                            waveforms: ({
-                                name?: string | null;
-                                label?: components["schemas"]["BilingualText"] | null;
-                                unit?: string | null;
-                            } | null)[];
-                            latest: components["schemas"]["Assessment"] | null;
-                        } | null)[];
-                    };
+                    "application/json": components["schemas"]["Items_AssetAnswer_"];
                 };
             };
         };
@@ -1382,33 +1685,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: string | null;
-                        class: string | null;
-                        name: components["schemas"]["BilingualText"] | null;
-                        model: string | null;
-                        period_s: number | null;
-                        nameplate: {
-                            rated_kw?: number | null;
-                            rated_speed?: number | null;
-                        } | null;
-                        signals: ({
-                            name?: string | null;
-                            label?: components["schemas"]["BilingualText"] | null;
-                            unit?: string | null;
-                            source?: string | null;
-                            limits?: {
-                                warning?: number | null;
-                                alarm?: number | null;
-                            } | null;
-                        } | null)[];
-                        waveforms: ({
-                            name?: string | null;
-                            label?: components["schemas"]["BilingualText"] | null;
-                            unit?: string | null;
-                        } | null)[];
-                        latest: components["schemas"]["Assessment"] | null;
-                    };
+                    "application/json": components["schemas"]["AssetAnswer"];
                 };
             };
         };
@@ -1434,9 +1711,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: (components["schemas"]["Assessment"] | null)[];
-                    };
+                    "application/json": components["schemas"]["Items_Assessment_"];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
@@ -1462,27 +1737,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: (components["schemas"]["Performance"] | null)[];
-                        total: {
-                            from?: string | null;
-                            to?: string | null;
-                            operation_s?: {
-                                running?: number | null;
-                                changeover?: number | null;
-                            } | null;
-                            withheld_s?: {
-                                changeover?: number | null;
-                                stale?: number | null;
-                            } | null;
-                            scored_s?: number | null;
-                            utilisation?: number | null;
-                            energy?: number | null;
-                            energy_unit?: string | null;
-                            amount?: number | null;
-                            product_unit?: string | null;
-                        } | null;
-                    };
+                    "application/json": components["schemas"]["PerformanceAnswer"];
                 };
             };
         };
@@ -1503,9 +1758,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: (components["schemas"]["WaveformSpectrum"] | null)[];
-                    };
+                    "application/json": components["schemas"]["Items_WaveformSpectrum_"];
                 };
             };
         };
@@ -1530,10 +1783,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        asset: string | null;
-                        in_service: boolean | null;
-                    };
+                    "application/json": components["schemas"]["ServiceAnswer"];
                 };
             };
         };
@@ -1558,10 +1808,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        asset: string | null;
-                        in_service: boolean | null;
-                    };
+                    "application/json": components["schemas"]["ServiceAnswer"];
                 };
             };
         };
@@ -1585,22 +1832,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        asset: string | null;
-                        from: string | null;
-                        to: string | null;
-                        instants: number | null;
-                        withheld: {
-                            stale?: number | null;
-                        } | null;
-                        signals: ({
-                            signal?: string | null;
-                            present?: number | null;
-                            last?: string | null;
-                            longest_gap_s?: number | null;
-                            strip?: (number | null)[];
-                        } | null)[];
-                    };
+                    "application/json": components["schemas"]["QualityAnswer"];
                 };
             };
         };
@@ -1627,9 +1859,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: (components["schemas"]["Alarm"] | null)[];
-                    };
+                    "application/json": components["schemas"]["Items_Alarm_"];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
@@ -1653,36 +1883,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        from: string | null;
-                        to: string | null;
-                        periods: number | null;
-                        alarms: number | null;
-                        per_period: (number | null)[];
-                        mean: number | null;
-                        most: number | null;
-                        acceptable: number | null;
-                        manageable: number | null;
-                        over_10: number | null;
-                        floods: number | null;
-                        flood_share: number | null;
-                        chattering: unknown[];
-                        fleeting: number | null;
-                        stale: number | null;
-                        standing: number | null;
-                        suppressed: number | null;
-                        frequent: ({
-                            asset?: string | null;
-                            rule?: string | null;
-                            count?: number | null;
-                        } | null)[];
-                        by_priority: {
-                            low?: number | null;
-                            medium?: number | null;
-                            high?: number | null;
-                            critical?: number | null;
-                        } | null;
-                    };
+                    "application/json": components["schemas"]["AlarmPerformanceAnswer"];
                 };
             };
         };
@@ -1724,10 +1925,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        alarm: components["schemas"]["Alarm"] | null;
-                        history: (components["schemas"]["Alarm"] | null)[];
-                    };
+                    "application/json": components["schemas"]["AlarmHistoryAnswer"];
                 };
             };
         };
@@ -1903,9 +2101,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: (components["schemas"]["Case"] | null)[];
-                    };
+                    "application/json": components["schemas"]["Items_Case_"];
                 };
             };
         };
@@ -1926,10 +2122,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        case: components["schemas"]["Case"] | null;
-                        history: (components["schemas"]["Case"] | null)[];
-                    };
+                    "application/json": components["schemas"]["CaseHistoryAnswer"];
                 };
             };
         };
@@ -1956,21 +2149,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: ({
-                            id: number | null;
-                            asset: string | null;
-                            from: string | null;
-                            to: string | null;
-                            label: string | null;
-                            fault: string | null;
-                            alarm_id: string | null;
-                            verdict: string | null;
-                            comment: string | null;
-                            made: string | null;
-                            by: string | null;
-                        } | null)[];
-                    };
+                    "application/json": components["schemas"]["Items_LabelAnswer_"];
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
@@ -1995,19 +2174,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: number | null;
-                        asset: string | null;
-                        from: string | null;
-                        to: string | null;
-                        label: string | null;
-                        fault: string | null;
-                        alarm_id: string | null;
-                        verdict: string | null;
-                        comment: string | null;
-                        made: string | null;
-                        by: string | null;
-                    };
+                    "application/json": components["schemas"]["LabelAnswer"];
                 };
             };
         };
@@ -2045,35 +2212,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: ({
-                            name: string | null;
-                            edge: string | null;
-                            version: string | null;
-                            role: string | null;
-                            assets: (string | null)[];
-                            tolerance: {
-                                vibration?: number | null;
-                            } | null;
-                            false_alarms_per_week: number | null;
-                            figures: {
-                                roc_auc?: number | null;
-                            } | null;
-                            sha256: string | null;
-                            previous: number | null;
-                            shadow: {
-                                version?: string | null;
-                                sha256?: string | null;
-                                since?: string | null;
-                                instants?: number | null;
-                                scored?: number | null;
-                                agreed?: number | null;
-                                anomalous?: number | null;
-                                champion_anomalous?: number | null;
-                                difference?: number | null;
-                            } | null;
-                        } | null)[];
-                    };
+                    "application/json": components["schemas"]["Items_ModelAnswer_"];
                 };
             };
         };
@@ -2092,9 +2231,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: (components["schemas"]["ModelAudit"] | null)[];
-                    };
+                    "application/json": components["schemas"]["Items_ModelAudit_"];
                 };
             };
         };
@@ -2121,9 +2258,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        command_id: string | null;
-                    };
+                    "application/json": components["schemas"]["CommandAnswer"];
                 };
             };
         };
@@ -2146,9 +2281,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        command_id: string | null;
-                    };
+                    "application/json": components["schemas"]["CommandAnswer"];
                 };
             };
         };
@@ -2177,10 +2310,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        command_id: string | null;
-                        sha256: string | null;
-                    };
+                    "application/json": components["schemas"]["UploadAnswer"];
                 };
             };
         };
@@ -2228,9 +2358,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        command_id: string | null;
-                    };
+                    "application/json": components["schemas"]["CommandAnswer"];
                 };
             };
         };
@@ -2257,9 +2385,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        command_id: string | null;
-                    };
+                    "application/json": components["schemas"]["CommandAnswer"];
                 };
             };
         };
@@ -2281,53 +2407,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        from: string | null;
-                        to: string | null;
-                        assets: ({
-                            id?: string | null;
-                            name?: components["schemas"]["BilingualText"] | null;
-                            alarms_by_priority?: {
-                                high?: number | null;
-                            } | null;
-                            alarms?: (components["schemas"]["Alarm"] | null)[];
-                            cases?: (components["schemas"]["Case"] | null)[];
-                            performance?: {
-                                from?: string | null;
-                                to?: string | null;
-                                operation_s?: {
-                                    running?: number | null;
-                                    changeover?: number | null;
-                                } | null;
-                                withheld_s?: {
-                                    changeover?: number | null;
-                                    stale?: number | null;
-                                } | null;
-                                scored_s?: number | null;
-                                utilisation?: number | null;
-                                energy?: number | null;
-                                energy_unit?: string | null;
-                                amount?: number | null;
-                                product_unit?: string | null;
-                            } | null;
-                        } | null)[];
-                        withheld_s: {
-                            changeover?: number | null;
-                            stale?: number | null;
-                        } | null;
-                        energy: {
-                            "kW.h"?: number | null;
-                        } | null;
-                        open: {
-                            unacknowledged?: (components["schemas"]["Alarm"] | null)[];
-                            alarms?: (components["schemas"]["Alarm"] | null)[];
-                            cases?: (components["schemas"]["Case"] | null)[];
-                            shelved?: unknown[];
-                            out_of_service?: unknown[];
-                            problems?: (string | null)[];
-                        } | null;
-                        truncated: boolean | null;
-                    };
+                    "application/json": components["schemas"]["ReportAnswer"];
                 };
             };
         };
@@ -2346,48 +2426,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        broker: {
-                            url?: string | null;
-                            connected?: boolean | null;
-                            since?: string | null;
-                        } | null;
-                        database: {
-                            summarised?: number | null;
-                            forgotten?: number | null;
-                        } | null;
-                        edges: (components["schemas"]["EdgeStatus"] | null)[];
-                        journals: ({
-                            edge?: string | null;
-                            journal?: string | null;
-                            contiguous?: number | null;
-                            announced?: number | null;
-                            missing?: number | null;
-                        } | null)[];
-                        losses: ({
-                            edge?: string | null;
-                            journal?: string | null;
-                            first?: number | null;
-                            last?: number | null;
-                            reason?: string | null;
-                            noticed?: string | null;
-                        } | null)[];
-                        ingest: {
-                            messages?: number | null;
-                            stored?: number | null;
-                            duplicates?: number | null;
-                            dropped?: number | null;
-                            resend_requests?: number | null;
-                            rejected?: {
-                                "not-json"?: number | null;
-                            } | null;
-                            last_rejected?: string | null;
-                        } | null;
-                        stream: {
-                            clients?: number | null;
-                            resyncs?: number | null;
-                        } | null;
-                    };
+                    "application/json": components["schemas"]["StatusAnswer"];
                 };
             };
         };
@@ -2431,19 +2470,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: ({
-                            asset: string | null;
-                            name: components["schemas"]["BilingualText"] | null;
-                            recipes: (string | null)[];
-                            faults: ({
-                                fault?: string | null;
-                                name?: components["schemas"]["BilingualText"] | null;
-                                description?: components["schemas"]["BilingualText"] | null;
-                                active?: boolean | null;
-                            } | null)[];
-                        } | null)[];
-                    };
+                    "application/json": components["schemas"]["Items_MachineAnswer_"];
                 };
             };
         };
@@ -2462,15 +2489,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: ({
-                            asset: string | null;
-                            fault: string | null;
-                            name: components["schemas"]["BilingualText"] | null;
-                            description: components["schemas"]["BilingualText"] | null;
-                            active: boolean | null;
-                        } | null)[];
-                    };
+                    "application/json": components["schemas"]["Items_AssetFaultAnswer_"];
                 };
             };
         };
@@ -2493,9 +2512,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        command_id: string | null;
-                    };
+                    "application/json": components["schemas"]["CommandAnswer"];
                 };
             };
         };
@@ -2516,9 +2533,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        command_id: string | null;
-                    };
+                    "application/json": components["schemas"]["CommandAnswer"];
                 };
             };
         };
@@ -2541,9 +2556,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        command_id: string | null;
-                    };
+                    "application/json": components["schemas"]["CommandAnswer"];
                 };
             };
         };
@@ -2562,14 +2575,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: ({
-                            scenario: string | null;
-                            name: components["schemas"]["BilingualText"] | null;
-                            description: components["schemas"]["BilingualText"] | null;
-                            active: boolean | null;
-                        } | null)[];
-                    };
+                    "application/json": components["schemas"]["Items_ScenarioAnswer_"];
                 };
             };
         };
@@ -2592,9 +2598,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        command_id: string | null;
-                    };
+                    "application/json": components["schemas"]["CommandAnswer"];
                 };
             };
         };
@@ -2613,9 +2617,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        command_id: string | null;
-                    };
+                    "application/json": components["schemas"]["CommandAnswer"];
                 };
             };
         };
@@ -2634,15 +2636,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: ({
-                            chaos: string | null;
-                            name: components["schemas"]["BilingualText"] | null;
-                            description: components["schemas"]["BilingualText"] | null;
-                            for_s: number | null;
-                            active: unknown[];
-                        } | null)[];
-                    };
+                    "application/json": components["schemas"]["Items_ChaosAnswer_"];
                 };
             };
         };
@@ -2665,9 +2659,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        command_id: string | null;
-                    };
+                    "application/json": components["schemas"]["CommandAnswer"];
                 };
             };
         };
@@ -2686,9 +2678,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        command_id: string | null;
-                    };
+                    "application/json": components["schemas"]["CommandAnswer"];
                 };
             };
         };
@@ -2707,23 +2697,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: ({
-                            asset: string | null;
-                            time: string | null;
-                            health: number | null;
-                            faults: ({
-                                name?: string | null;
-                                severity?: number | null;
-                            } | null)[];
-                            episode: {
-                                fault?: string | null;
-                                began?: string | null;
-                                severity?: number | null;
-                                fails?: string | null;
-                            } | null;
-                        } | null)[];
-                    };
+                    "application/json": components["schemas"]["Items_TruthAnswer_"];
                 };
             };
         };
@@ -2742,11 +2716,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        name: string | null;
-                        role: string | null;
-                        csrf: string | null;
-                    };
+                    "application/json": components["schemas"]["SessionAnswer"];
                 };
             };
         };
@@ -2769,11 +2739,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        name: string | null;
-                        role: string | null;
-                        csrf: string | null;
-                    };
+                    "application/json": components["schemas"]["SessionAnswer"];
                 };
             };
         };
@@ -2809,16 +2775,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: ({
-                            id: string | null;
-                            name: string | null;
-                            role: string | null;
-                            kind: string | null;
-                            made: string | null;
-                            made_by: string | null;
-                        } | null)[];
-                    };
+                    "application/json": components["schemas"]["Items_TokenAnswer_"];
                 };
             };
         };
@@ -2841,15 +2798,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        id: string | null;
-                        name: string | null;
-                        role: string | null;
-                        kind: string | null;
-                        made: string | null;
-                        made_by: string | null;
-                        token: string | null;
-                    };
+                    "application/json": components["schemas"]["NewTokenAnswer"];
                 };
             };
         };
@@ -2892,20 +2841,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        items: ({
-                            id: number | null;
-                            time: string | null;
-                            by: string | null;
-                            role: string | null;
-                            action: string | null;
-                            subject: string | null;
-                            details: Record<string, never>;
-                            outcome: string | null;
-                            status: number | null;
-                        } | null)[];
-                        next: string | null;
-                    };
+                    "application/json": components["schemas"]["Items_AuditEntryAnswer_"];
                 };
             };
         };

@@ -1,8 +1,13 @@
-// The API over HTTP. An error carries the API's own words (RFC 9457), or says that nobody answered.
+// The API over HTTP: paths, parameters and answers are those of its OpenAPI document. An error carries the API's own words
+// (RFC 9457), or says that nobody answered.
+import createClient, { defaultPathSerializer } from "openapi-fetch";
+import type { paths } from "./api";
 
+// relative, for where a reverse proxy has put the dashboard below a path
 const ROOT = "api/v1";
 const PATIENCE_MS = 15_000;
 const UPLOAD_PATIENCE_MS = 120_000;
+export const OCTETS = "application/octet-stream";
 
 export class Problem extends Error {
   constructor(
@@ -44,37 +49,17 @@ export function useCsrf(token: string | null): void {
   csrf = token;
 }
 
-async function ask(method: string, path: string, body?: unknown, more: Record<string, string> = {}): Promise<Response> {
-  const headers: Record<string, string> = { Accept: "application/json", ...more };
-  const file = body instanceof Blob;
-  if (body !== undefined) headers["Content-Type"] = file ? "application/octet-stream" : "application/json";
-  if (csrf !== null && method !== "GET") headers["X-CSRF-Token"] = csrf;
-  let response: Response;
-  try {
-    response = await fetch(`${ROOT}/${path}`, {
-      method,
-      headers,
-      cache: "no-store",
-      signal: AbortSignal.timeout(file ? UPLOAD_PATIENCE_MS : PATIENCE_MS),
-      ...(body === undefined ? {} : { body: file ? body : JSON.stringify(body) }),
-    });
-  } catch {
+/** Whatever is no answer to the question throws a `Problem`. */
+async function ask(request: Request): Promise<Response> {
+  if (csrf !== null && request.method !== "GET") request.headers.set("X-CSRF-Token", csrf);
+  const patience = request.headers.get("Content-Type") === OCTETS ? UPLOAD_PATIENCE_MS : PATIENCE_MS;
+  const response = await fetch(request, { signal: AbortSignal.timeout(patience) }).catch(() => {
     throw new Problem(0, "");
-  }
+  });
   noteClock(response);
-  if (!response.ok) {
-    const answer: unknown = await response.json().catch(() => null);
-    throw new Problem(response.status, inWords(answer) ?? `HTTP ${response.status}`);
-  }
-  return response;
-}
-
-async function send(method: string, path: string, body?: unknown, more?: Record<string, string>): Promise<unknown> {
-  const response = await ask(method, path, body, more);
+  if (response.ok) return response;
   const answer: unknown = await response.json().catch(() => null);
-  // an answer that was cut off is no answer
-  if (method === "GET" && answer === null) throw new Problem(0, "");
-  return answer;
+  throw new Problem(response.status, inWords(answer) ?? `HTTP ${response.status}`);
 }
 
 function inWords(answer: unknown): string | null {
@@ -84,40 +69,55 @@ function inWords(answer: unknown): string | null {
   return typeof title === "string" ? title : null;
 }
 
-export async function get<T>(path: string): Promise<T> {
-  return (await send("GET", path)) as T;
+export const api = createClient<paths, "application/json">({
+  baseUrl: ROOT,
+  fetch: ask,
+  cache: "no-store",
+  headers: { Accept: "application/json" },
+  // a file goes as it is
+  bodySerializer: (body: unknown) => (body instanceof Blob ? body : JSON.stringify(body)),
+});
+
+/** What this client gives: with `data`, since all else is thrown. */
+export type Asked<T> = Promise<{ data?: T }>;
+
+/** What was answered. */
+export async function told<T>(asked: Asked<T>): Promise<T> {
+  const { data } = await asked.catch((problem: unknown) => {
+    // an answer that was cut off is no answer
+    throw problem instanceof Problem ? problem : new Problem(0, "");
+  });
+  if (data === undefined || data === null) throw new Problem(0, "");
+  return data;
 }
 
-export async function list<T>(path: string): Promise<T[]> {
-  return (await get<{ items: T[] }>(path)).items;
+/** The items of a list. */
+export async function listed<T>(asked: Asked<{ items: T[] }>): Promise<T[]> {
+  return (await told(asked)).items;
+}
+
+/** What a change was answered with; null where there was nothing, or it was cut off: the change was made all the same. */
+export async function done<T>(asked: Asked<T>): Promise<T | null> {
+  try {
+    return (await asked).data ?? null;
+  } catch (problem) {
+    if (problem instanceof Problem) throw problem;
+    return null;
+  }
 }
 
 /** Hand a file over to the browser, as a link would; what goes wrong is thrown and not saved. */
-export async function download(path: string, name: string): Promise<void> {
-  const response = await ask("GET", path);
-  const content = await response.blob().catch(() => {
-    throw new Problem(0, "");
-  });
+export async function download(asked: Asked<Blob>, name: string): Promise<void> {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(content);
+  link.href = URL.createObjectURL(await told(asked));
   link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
 }
 
-export function address(path: string): string {
-  return `${ROOT}/${path}`;
-}
+type Named<P extends keyof paths> = paths[P]["get"] extends { parameters: { path: infer Names } } ? [Names] : [];
 
-export function post(path: string, body: unknown): Promise<unknown> {
-  return send("POST", path, body);
-}
-
-export function remove(path: string): Promise<unknown> {
-  return send("DELETE", path);
-}
-
-/** The bytes of a file as they are. */
-export function upload(path: string, file: Blob, headers: Record<string, string>): Promise<unknown> {
-  return send("POST", path, file, headers);
+/** Where something is, for a link or a stream. */
+export function address<P extends keyof paths>(path: P, ...[names]: Named<P>): string {
+  return `${ROOT}${defaultPathSerializer(path, (names ?? {}) as Record<string, unknown>)}`;
 }

@@ -1,14 +1,8 @@
 // Who acts. A token is given once and becomes a session of this browser: a cookie that no script can read.
-import { Problem, get, post, remove, upload, useCsrf } from "../http";
+import type { Role, Session } from "../contracts";
+import { Problem, api, done, told, useCsrf, type Asked } from "../http";
 
-export type Role = "visitor" | "operator" | "engineer" | "admin";
 const ORDER: readonly Role[] = ["visitor", "operator", "engineer", "admin"];
-
-interface Session {
-  name: string | null;
-  role: Role;
-  csrf: string | null;
-}
 
 class Operator {
   name = $state<string | null>(null);
@@ -25,7 +19,7 @@ class Operator {
 
   /** Who is signed in already? Asked once; without an answer nobody is. */
   look(): Promise<void> {
-    return (this.#looked ??= get<Session>("session").then(
+    return (this.#looked ??= told(api.GET("/session")).then(
       (session) => this.#take(session),
       (problem: unknown) => {
         if (!(problem instanceof Problem)) throw problem;
@@ -53,11 +47,11 @@ class Operator {
   }
 
   async signIn(token: string): Promise<void> {
-    this.#take((await post("session", { token })) as Session);
+    this.#take(await told(api.POST("/session", { body: { token } })));
   }
 
   async signOut(): Promise<void> {
-    await remove("session");
+    await done(api.DELETE("/session"));
     this.#take({ name: null, role: "visitor", csrf: null });
   }
 
@@ -77,23 +71,11 @@ class Operator {
   }
 
   /** As who is signed in; null when nobody would sign in who may. */
-  post<T>(path: string, body: unknown): Promise<T | null> {
-    return this.#act(() => post(path, body)) as Promise<T | null>;
-  }
-
-  remove(path: string): Promise<unknown> {
-    return this.#act(() => remove(path));
-  }
-
-  upload<T>(path: string, file: Blob, headers: Record<string, string>): Promise<T | null> {
-    return this.#act(() => upload(path, file, headers)) as Promise<T | null>;
-  }
-
-  async #act(act: () => Promise<unknown>): Promise<unknown> {
+  async act<T>(act: () => Asked<T>): Promise<T | null> {
     await this.#looked;
     for (;;) {
       try {
-        return await act();
+        return await done(act());
       } catch (problem) {
         if (!(problem instanceof Problem) || !problem.forbidden) throw problem;
         // one who is signed in is told why that is not enough; to a visitor the dialog says it

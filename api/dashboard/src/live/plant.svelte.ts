@@ -11,7 +11,8 @@ import type {
   Performance,
   SystemStatus,
 } from "../contracts";
-import { Problem, get, list, post, remove, serverNow } from "../http";
+import { Problem, api, done, listed, serverNow } from "../http";
+import { fetchStatus, whole } from "./edges";
 import { Stream } from "./stream";
 
 // one repaint for what arrives together: a replay may bring hundreds of messages a second
@@ -113,15 +114,15 @@ class Plant {
 
   /** The closed alarms, too: only the list of alarms wants them. */
   async fetchClosedAlarms(): Promise<void> {
-    await this.#optional(async () => this.takeAlarms(await list<Alarm>("alarms?state=all")));
+    await this.#optional(async () => this.takeAlarms(await listed(api.GET("/alarms", { params: { query: { state: "all" } } }))));
   }
 
   async inject(asset: string, fault: string, overS: number): Promise<void> {
-    await this.#onSimulator(() => post("simulator/faults", { asset, fault, severity: 1.0, over_s: overS }));
+    await this.#onSimulator(() => done(api.POST("/simulator/faults", { body: { asset, fault, severity: 1.0, over_s: overS } })));
   }
 
   async repair(asset: string): Promise<void> {
-    await this.#onSimulator(() => remove(`simulator/faults/${encodeURIComponent(asset)}`));
+    await this.#onSimulator(() => done(api.DELETE("/simulator/faults/{asset}", { params: { path: { asset } } })));
   }
 
   async #onSimulator(act: () => Promise<unknown>): Promise<void> {
@@ -155,7 +156,7 @@ class Plant {
     if (cases.length > 0) this.#takeCases(cases);
     if (performance.length > 0)
       this.performance = { ...this.performance, ...Object.fromEntries(performance.map((of) => [of.asset, of])) };
-    if (status.length > 0) this.edges = { ...this.edges, ...Object.fromEntries(status.map((edge) => [edge.edge, edge])) };
+    if (status.length > 0) this.edges = { ...this.edges, ...Object.fromEntries(status.map((edge) => [edge.edge, whole(edge)])) };
   }
 
   #takeAssessments(assessments: Assessment[]): void {
@@ -208,7 +209,11 @@ class Plant {
   async #fetchAll(): Promise<void> {
     try {
       const [before, casesBefore] = [this.alarms, this.cases];
-      const [assets, open, cases] = await Promise.all([list<Asset>("assets"), list<Alarm>("alarms"), list<Case>("cases")]);
+      const [assets, open, cases] = await Promise.all([
+        listed(api.GET("/assets")),
+        listed(api.GET("/alarms")),
+        listed(api.GET("/cases")),
+      ]);
       this.assets = assets;
       const latest = { ...this.latest };
       for (const { id, latest: newest } of assets) if (newest !== null && newer(newest, latest[id])) latest[id] = newest;
@@ -238,13 +243,13 @@ class Plant {
 
   async #fetchModels(): Promise<void> {
     await this.#optional(async () => {
-      [this.models, this.audit] = await Promise.all([list<Model>("models"), list<ModelAudit>("models/audit")]);
+      [this.models, this.audit] = await Promise.all([listed(api.GET("/models")), listed(api.GET("/models/audit"))]);
     });
   }
 
   async #fetchStatus(): Promise<void> {
     await this.#optional(async () => {
-      const status = await get<SystemStatus>("status");
+      const status = await fetchStatus();
       this.edges = Object.fromEntries(status.edges.map((edge) => [edge.edge, edge]));
       this.broker = status.broker;
     });
@@ -252,7 +257,7 @@ class Plant {
 
   async #fetchFaults(): Promise<void> {
     try {
-      this.faults = await list<CatalogueFault>("simulator/faults");
+      this.faults = await listed(api.GET("/simulator/faults"));
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       if (!problem.unreachable) this.faults = [];

@@ -1,6 +1,7 @@
 // The live stream. The browser resumes a broken connection by itself (Last-Event-ID), but gives up for good when
 // the server answers with an error, as a restarting one behind a proxy does: then a new connection is made here.
 import type { Alarm, Assessment, Case, EdgeStatus, ModelAudit, Performance } from "../contracts";
+import { address } from "../http";
 
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 10_000;
@@ -28,7 +29,7 @@ export class Stream {
   open(): void {
     clearTimeout(this.#timer);
     this.#source?.close();
-    const source = new EventSource("api/v1/stream");
+    const source = new EventSource(address("/stream"));
     this.#source = source;
     source.onopen = () => {
       this.#waitMs = FIRST_WAIT_MS;

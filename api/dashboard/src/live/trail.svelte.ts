@@ -1,7 +1,7 @@
 // The newest stretch of one asset's assessments: fetched as history, then continued by the stream.
 import { untrack } from "svelte";
 import type { Assessment } from "../contracts";
-import { Problem, list } from "../http";
+import { Problem, api, listed } from "../http";
 import { plant } from "./plant.svelte";
 
 // as often as a chart of usual width has moved by a pixel
@@ -54,13 +54,9 @@ export class Trail {
     const newest = untrack(() => plant.latest[this.asset]?.time);
     if (newest !== undefined) {
       const to = Date.parse(newest) + 1000;
-      const range = new URLSearchParams({
-        from: new Date(to - this.windowS * 1000).toISOString(),
-        to: new Date(to).toISOString(),
-        points: String(POINTS),
-      });
+      const query = { from: new Date(to - this.windowS * 1000).toISOString(), to: new Date(to).toISOString(), points: POINTS };
       try {
-        const history = await list<Assessment>(`assets/${encodeURIComponent(this.asset)}/assessments?${range}`);
+        const history = await listed(api.GET("/assets/{asset_id}/assessments", { params: { path: { asset_id: this.asset }, query } }));
         if (instead) this.points = [];
         this.#take(history);
         this.problem = null;

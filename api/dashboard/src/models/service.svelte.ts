@@ -1,13 +1,12 @@
 // The models in service and their steps, asked anew while somebody looks.
-import type { ModelAudit } from "../contracts";
-import { Problem, list } from "../http";
+import type { Model, ModelAudit } from "../contracts";
+import { Problem, api, listed } from "../http";
 import { inRounds } from "../live/rounds";
-import type { ModelInFull } from "./contracts";
 
 const ROUND_MS = 3_000;
 
 class Service {
-  models = $state.raw<ModelInFull[] | null>(null);
+  models = $state.raw<Model[] | null>(null);
   /** the newest first */
   steps = $state.raw<ModelAudit[]>([]);
   problem = $state.raw<Problem | null>(null);
@@ -19,7 +18,7 @@ class Service {
 
   async fetch(): Promise<void> {
     try {
-      const [models, steps] = await Promise.all([list<ModelInFull>("models"), list<ModelAudit>("models/audit")]);
+      const [models, steps] = await Promise.all([listed(api.GET("/models")), listed(api.GET("/models/audit"))]);
       this.models = models;
       this.steps = steps.reverse();
       this.problem = null;

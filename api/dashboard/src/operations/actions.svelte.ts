@@ -1,6 +1,6 @@
 // What an operator does to an alarm. The edge owns alarms: a change counts when it has confirmed it.
-import type { Alarm } from "../contracts";
-import { Problem, download } from "../http";
+import type { Alarm, Remark } from "../contracts";
+import { Problem, api, download } from "../http";
 import { operator } from "../live/operator.svelte";
 import { plant } from "../live/plant.svelte";
 import { words } from "../words/language.svelte";
@@ -59,9 +59,10 @@ class Actions {
     else void this.send(action, alarm, {});
   }
 
-  async send(action: Action, alarm: Alarm, body: object): Promise<boolean> {
+  async send(action: Exclude<Action, "evidence">, alarm: Alarm, body: Remark): Promise<boolean> {
     return this.#carryOut(alarm, async () => {
-      const changed = await operator.post<Alarm>(`alarms/${encodeURIComponent(alarm.alarm_id)}/${action}`, body);
+      const params = { path: { alarm_id: alarm.alarm_id } };
+      const changed = await operator.act(() => api.POST(`/alarms/{alarm_id}/${action}`, { params, body }));
       if (changed === null) return false;
       plant.takeAlarms([changed]);
       this.form = null;
@@ -71,10 +72,10 @@ class Actions {
   }
 
   async #fetchEvidence({ alarm_id }: Alarm): Promise<void> {
-    const path = `alarms/${encodeURIComponent(alarm_id)}/evidence`;
+    const params = { path: { alarm_id } };
     await this.#carryOut({ alarm_id }, async () => {
       try {
-        await download(path, `evidence-${alarm_id}.zip`);
+        await download(api.GET("/alarms/{alarm_id}/evidence", { params, parseAs: "blob" }), `evidence-${alarm_id}.zip`);
       } catch (problem) {
         if (problem instanceof Problem && problem.status === 404) throw new Problem(404, words.text("noEvidence"));
         throw problem;

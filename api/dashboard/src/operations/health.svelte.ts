@@ -1,10 +1,10 @@
 // How edges, sources, certificates and the server are, and what of it wants a person. Asked anew while somebody looks.
-import type { Model } from "../contracts";
-import { Problem, get } from "../http";
+import type { Model, SystemStatus } from "../contracts";
+import { Problem } from "../http";
+import { fetchStatus } from "../live/edges";
 import { inRounds } from "../live/rounds";
 import { say } from "../words/operations";
 import { words } from "../words/language.svelte";
-import type { StatusInFull } from "./contracts";
 
 const ROUND_MS = 5_000;
 const NOTABLE_CLOCK_S = 1;
@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 export const RENEW_BEFORE_DAYS = 30;
 
 class Health {
-  status = $state.raw<StatusInFull | null>(null);
+  status = $state.raw<SystemStatus | null>(null);
   problem = $state.raw<Problem | null>(null);
 
   /** Ask now and every few seconds; returns the way out. */
@@ -22,7 +22,7 @@ class Health {
 
   async #fetch(): Promise<void> {
     try {
-      this.status = await get<StatusInFull>("status");
+      this.status = await fetchStatus();
       this.problem = null;
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
@@ -38,7 +38,7 @@ export function daysLeft(until: string, now: number): number {
 }
 
 /** What is not as it should be, in words that say what to do. `now` is in ms since 1970. */
-export function upkeep(status: StatusInFull, models: readonly Model[], now: number): string[] {
+export function upkeep(status: SystemStatus, models: readonly Model[], now: number): string[] {
   const found: string[] = [];
   const at = (time: string): string => words.moment(Date.parse(time), now);
   const { broker, database } = status;
@@ -54,9 +54,9 @@ export function upkeep(status: StatusInFull, models: readonly Model[], now: numb
       if (state.state !== "connected") found.push(say("doSourceAway", { edge, source, time: at(state.since) }));
       const offset = Math.abs(state.clock_offset_s ?? 0);
       if (offset > NOTABLE_CLOCK_S) found.push(say("doClock", { edge, source, n: words.duration(offset) }));
-      if ((state.silent ?? 0) > 0) found.push(say("doSilent", { edge, source, n: state.silent ?? 0 }));
+      if (state.silent > 0) found.push(say("doSilent", { edge, source, n: state.silent }));
     }
-    for (const [name, { until }] of Object.entries(of.certificates ?? {})) {
+    for (const [name, { until }] of Object.entries(of.certificates)) {
       const n = daysLeft(until, now);
       if (n < 0) found.push(say("doCertificateOver", { edge, name }));
       else if (n < RENEW_BEFORE_DAYS) found.push(say("doCertificate", { edge, name, n }));

@@ -11,6 +11,11 @@ export interface Span {
   to: number;
 }
 
+/** What an address asks for; `preset` is a length that ends now. */
+export interface Asked extends Span {
+  preset: Preset | null;
+}
+
 const AROUND_ALARM_MS = 15 * 60_000;
 const SHORTEST_MS = 10_000;
 
@@ -19,7 +24,7 @@ export function isPreset(text: string | null): text is Preset {
 }
 
 /** What the address asks for: two times, or a length that ends now (`preset`). Times that make no sense are not taken. */
-export function asked(query: URLSearchParams, now: number): Span & { preset: Preset | null } {
+export function asked(query: URLSearchParams, now: number): Asked {
   const [from, to] = [Date.parse(query.get("from") ?? ""), Date.parse(query.get("to") ?? "")];
   if (to - from >= SHORTEST_MS) return { from, to, preset: null };
   const range = query.get("range");

@@ -1,6 +1,6 @@
 // A stretch of a machine's history, thinned by the server so that peaks and withheld spans survive.
-import type { Alarm, Assessment } from "../contracts";
-import { Problem, list } from "../http";
+import type { Alarm } from "../contracts";
+import { Problem, api, listed } from "../http";
 import type { Point } from "../live/trail.svelte";
 import type { Span } from "./history";
 
@@ -24,15 +24,11 @@ export class Stretch {
       this.span = this.problem = null;
       return;
     }
-    const query = new URLSearchParams({
-      from: new Date(span.from).toISOString(),
-      to: new Date(span.to).toISOString(),
-      points: String(POINTS),
-    });
+    const query = { from: new Date(span.from).toISOString(), to: new Date(span.to).toISOString(), points: POINTS };
     this.loading = true;
     const begun = performance.now();
     try {
-      const found = await list<Assessment>(`assets/${encodeURIComponent(asset)}/assessments?${query}`);
+      const found = await listed(api.GET("/assets/{asset_id}/assessments", { params: { path: { asset_id: asset }, query } }));
       if (turn !== this.#asked) return;
       this.points = found.map((assessment) => ({ t: Date.parse(assessment.time) / 1000, assessment }));
       this.span = span;
@@ -49,7 +45,7 @@ export class Stretch {
 
 /** The alarms of a machine that were raised in a span, the oldest first. */
 export async function alarmsIn(asset: string, { from, to }: Span): Promise<Alarm[]> {
-  const all = await list<Alarm>(`alarms?state=all&asset=${encodeURIComponent(asset)}`);
+  const all = await listed(api.GET("/alarms", { params: { query: { state: "all", asset } } }));
   return all
     .filter(({ raised }) => Date.parse(raised) >= from && Date.parse(raised) <= to)
     .sort((a, b) => Date.parse(a.raised) - Date.parse(b.raised));

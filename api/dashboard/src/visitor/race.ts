@@ -1,23 +1,6 @@
 // Who noticed a fault when, out of what was really measured and said. Logic alone.
-import type { Asset } from "../contracts";
+import type { Asset, Episode } from "../contracts";
 import type { Point } from "../live/trail.svelte";
-
-/** What the simulator says of a machine's newest fault; `fails` is when the fault is complete, or would have been. */
-export interface Episode {
-  fault: string;
-  began: string | null;
-  severity: number;
-  fails: string | null;
-  repaired: string | null;
-}
-
-export interface Truth {
-  asset: string;
-  time: string;
-  health: number;
-  faults: { name: string; severity: number }[];
-  episode: Episode | null;
-}
 
 /** Times in ms since 1970; null for what has not happened. */
 export interface Race {

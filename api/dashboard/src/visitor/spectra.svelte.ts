@@ -1,6 +1,6 @@
 // The spectra of all machines while a visitor's page is open: the newest, and what they were before.
 import type { Spectrum } from "../contracts";
-import { Problem, list } from "../http";
+import { Problem, api, listed } from "../http";
 import { plant } from "../live/plant.svelte";
 
 // the edge tells one a minute, and one with each alarm
@@ -31,7 +31,7 @@ class Spectra {
     const fast = plant.assets.filter(({ waveforms }) => waveforms.length > 0);
     for (const { id } of fast) {
       try {
-        const [spectrum] = await list<Spectrum>(`assets/${encodeURIComponent(id)}/spectra`);
+        const [spectrum] = await listed(api.GET("/assets/{asset_id}/spectra", { params: { path: { asset_id: id } } }));
         const known = this.#of[id] ?? [];
         if (spectrum !== undefined && known.at(-1)?.time !== spectrum.time)
           this.#of = { ...this.#of, [id]: [...known, spectrum].slice(-KEPT) };

@@ -1,14 +1,7 @@
 // What the simulator says is true, and which story it plays: asked for while a visitor's page is open.
-import { Problem, list, post, remove } from "../http";
-import type { Bilingual } from "../contracts";
+import type { Scenario, Truth } from "../contracts";
+import { Problem, api, done, listed } from "../http";
 import { plant } from "../live/plant.svelte";
-import type { Truth } from "./race";
-
-interface Scenario {
-  scenario: string;
-  name: Bilingual;
-  active: boolean;
-}
 
 const ROUND_MS = 2_000;
 const TOUR = "visitor";
@@ -33,8 +26,8 @@ class Truths {
   async ask(): Promise<void> {
     try {
       const [truths, scenarios] = await Promise.all([
-        list<Truth>("simulator/truth"),
-        list<Scenario>("simulator/scenarios"),
+        listed(api.GET("/simulator/truth")),
+        listed(api.GET("/simulator/scenarios")),
       ]);
       this.of = Object.fromEntries(truths.map((truth) => [truth.asset, truth]));
       this.scenarios = scenarios;
@@ -45,12 +38,12 @@ class Truths {
   }
 
   async startTour(): Promise<void> {
-    await post("simulator/scenarios", { scenario: TOUR });
+    await done(api.POST("/simulator/scenarios", { body: { scenario: TOUR } }));
     await this.ask();
   }
 
   async endTour(): Promise<void> {
-    await remove("simulator/scenarios");
+    await done(api.DELETE("/simulator/scenarios"));
     await this.ask();
   }
 }

@@ -1,0 +1,1 @@
+"""What the answers look like, for the OpenAPI document: nothing is checked or written anew by these when a route answers."""
