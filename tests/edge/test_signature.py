@@ -198,6 +198,24 @@ def test_the_models_word_goes_before_that_of_signatures() -> None:
     assert found.fault(0) is None, "what is left to 1 is that of no fault"
 
 
+# what deviated while a simulated machine was above its limit, where that is not what the fault itself does
+@pytest.mark.parametrize(
+    ("name", "fault", "pattern"),
+    [
+        ("compressor", "valve-leak", {"pressure": -0.5, "flow": -0.33, "discharge_temperature": -0.2}),
+        ("furnace", "insulation-ageing", {"casing_temperature": 0.85, "power_factor": 0.49, "setpoint": 0.1}),
+        ("robot", "collision", {"position_error": 0.93, "cycle_time": 0.12}),
+        ("robot", "gearbox-backlash", {"position_error": 0.89, "temperature_3": 0.2, "temperature_5": -0.2}),
+    ],
+)
+def test_what_simulated_machines_show_is_named(name: str, fault: str, pattern: dict[str, float]) -> None:
+    group = GROUPS[name]
+    signature = SignatureDiagnosis(KNOWN[name].faults, group.names, 1, 1.0)
+    found = diagnoses(signature, settled(signature, *seen(group, pattern))).fault(0)
+    assert found is not None
+    assert found.name == fault
+
+
 def test_the_remaining_life_ends_where_machines_of_the_class_fail() -> None:
     """A class that nobody knows of is guessed to fail at 12 times its limit."""
     group = GROUPS["pump"]
