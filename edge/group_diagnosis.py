@@ -25,6 +25,7 @@ from edge.state_detection.onnx_model import OnnxModel
 from edge.state_detection.response import response
 
 S_PER_MIN = 60.0
+S_PER_H = 3600.0
 # bins of a spectrum that is published
 MOST_BINS = 800
 # an amplitude that counts as none
@@ -78,7 +79,7 @@ class GroupDiagnosis:
         self.group = group
         n_assets, period_s = len(group.assets), group.period_ns / 1e9
         self.health = HealthTrend(n_assets, period_s)
-        self.degradation = DegradationTrend(n_assets, GUESSED_FAILURE_SCORE, GUESSED_SPREAD)
+        self.degradation = _degradation(n_assets, knowledge)
         self.vibration = VibrationTrend(group.settings, period_s)
         self.zones = VibrationZones(group.settings, group.names, period_s)
         self.signature = SignatureDiagnosis(knowledge.faults, group.names, n_assets, period_s)
@@ -161,6 +162,13 @@ class GroupDiagnosis:
                 deviation[:, place] = (value[:, place] - expected[:, column]) / reference.tolerance
         deviation[detection.reason != SCORED] = np.nan
         return deviation
+
+
+def _degradation(n_assets: int, knowledge: ClassKnowledge) -> DegradationTrend:
+    failure = knowledge.failure
+    if failure is None:
+        return DegradationTrend(n_assets, GUESSED_FAILURE_SCORE, GUESSED_SPREAD)
+    return DegradationTrend(n_assets, failure.score, failure.spread, failure.cycle_h * S_PER_H)
 
 
 def describe_block(group: Group, asset: int, name: str, hold: WaveformHold, shaft_hz: float) -> WaveformSpectrum:

@@ -27,6 +27,8 @@ REMEMBERED: Final = 60
 FADES_AFTER: Final = 900.0
 # instants without which no likeness names a fault: the first ones are those of whatever changes the fastest
 LEAST_INSTANTS: Final = 30
+# so many times as likely as the second a fault must be that likeness names first: of two alike the wrong one costs a stop
+CLEARLY: Final = 1.3
 _KEPT: Final = math.exp(-1.0 / FADES_AFTER)
 _LIMIT_ALARM: Final = "limit-alarm-"
 _RANKS: Final = tuple(Priority)
@@ -172,8 +174,10 @@ class CaseList:
         # what the probabilities leave to 1 is that of no fault
         if named is None or votes[likeliest] <= n - sum(votes.values()):
             return None
-        if before is None and named.by is Diagnosis.SIGNATURE and n < LEAST_INSTANTS * _KEPT**LEAST_INSTANTS:
-            return None
+        if before is None and named.by is Diagnosis.SIGNATURE:
+            second = max((votes[name] for name in votes if name != likeliest), default=0.0)
+            if n < LEAST_INSTANTS * _KEPT**LEAST_INSTANTS or votes[likeliest] < CLEARLY * second:
+                return None
         return FaultMode(name=likeliest, probability=round(votes[likeliest] / n, 3), by=named.by)
 
     def _is_over(self, time: int, asset: str) -> bool:

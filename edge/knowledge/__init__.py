@@ -47,11 +47,26 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What the score does where machines of a class fail, 1 being its limit.
+
+    score:   at failure, the middle of the class's faults; spread: of its natural logarithm among them
+    cycle_h: how long it takes until the work begins anew, where that changes the score [h]
+    """
+
+    __pydantic_config__ = _STRICT
+    score: Annotated[float, Field(gt=1, allow_inf_nan=False)]
+    spread: NotNegative
+    cycle_h: NotNegative = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClassKnowledge:
-    """The faults of one class of machines, by their names."""
+    """The faults of one class of machines, by their names. `failure`: None where nobody knows when they fail."""
 
     __pydantic_config__ = _STRICT
     schema: Literal[1] = 1
+    failure: Failure | None = None
     faults: dict[Identifier, Fault] = field(default_factory=dict)
 
 

@@ -10,9 +10,13 @@ of its logarithm:
                          e² = σ² / Σ(t - mean t)² · (1 + r) / (1 - r)
     of what is to come   s² / (b (L - y)), s² being what a step adds at random: the changes of the residuals, without the part
                          that the next change takes back
-    of the law           p10 is the sooner of the two lines', p90 the later; p50 lies between them by their likelihood
+    of the law           how far the two lines' times lie from p50, which lies between them by their likelihood. Neither
+                         counts for less than `LEAST_SHARE`: hardly any wear follows one of them all its life
     of where it fails    L is log-normal around `level`, given that the machine has not failed at y: what has run out of a
                          life never says that there is none left
+
+A machine that works in cycles longer than a step, such as a furnace with its batches, makes the score rise and fall within
+each of them. What it does there is the work's: only steps of a cycle or more tell.
 
 Of the steps whose two lines surely rise the surest tells. Where none does, or the score is below its limit, there is no end in
 sight, and nothing is said; nor is anything told that lies farther off than `FARTHEST` times what was watched.
@@ -41,12 +45,16 @@ FARTHEST: Final = 5.0
 MOST_CORRELATION: Final = 0.9
 # a health of 0.1: six times the limit
 FAILURE_SCORE: Final = 6.0
-# where no machine has failed yet: somewhere between 5 and 30 times the limit, as machines of other seeds did in simulation
+# where nobody knows of any machine of its class: between 5 and 30 times the limit, as simulated ones of several classes do
 GUESSED_FAILURE_SCORE: Final = 12.0
 GUESSED_SPREAD: Final = 0.75
 SMALLEST_SCORE: Final = 0.01
 # a step whose mean has fallen so far below the highest one, and below the limit, is one after a repair
 REPAIRED: Final = 0.5
+# the same of one that works in cycles: between them it comes down, too
+REPAIRED_IN_CYCLES: Final = 0.1
+# of the line that is less likely, in what is not known
+LEAST_SHARE: Final = 0.25
 S_PER_H: Final = 3600.0
 # of the hours that are told, as a logarithm: ten million
 MOST_LOG_H: Final = math.log(1e7)
@@ -79,11 +87,15 @@ class DegradationTrend:
     """The trend of each asset of a group.
 
     level: the score at which a machine has failed; spread: of its logarithm, where that is a guess
+    cycle_s: how long it takes until its work begins anew, where that changes the score
     """
 
-    def __init__(self, n_assets: int, level: float = FAILURE_SCORE, spread: float = 0.0) -> None:
+    def __init__(self, n_assets: int, level: float = FAILURE_SCORE, spread: float = 0.0, cycle_s: float = 0.0) -> None:
         shape = len(STEPS_S), n_assets
         self._failure, self._spread = math.log(level), spread
+        # where a cycle is longer than all of them the longest tells
+        self._telling = [step for step, step_s in enumerate(STEPS_S) if step_s >= min(cycle_s, STEPS_S[-1])]
+        self._repaired = REPAIRED_IN_CYCLES if cycle_s > STEPS_S[0] else REPAIRED
         self._step_ns = (np.array(STEPS_S) * 1e9).astype(np.int64)
         self._block = np.full(len(STEPS_S), -1, np.int64)
         self._sum, self._count = np.zeros(shape), np.zeros(shape)
@@ -117,7 +129,7 @@ class DegradationTrend:
         means[-passed:] = np.nan
         means[-passed] = np.where(count > 0, self._sum[step] / np.maximum(count, 1), np.nan)
         highest = np.fmax.reduce(means, axis=0)
-        repaired = (means[-passed] < np.minimum(1.0, REPAIRED * highest)) & (highest > 1.0)
+        repaired = (means[-passed] < np.minimum(1.0, self._repaired * highest)) & (highest > 1.0)
         means[:-passed, repaired] = np.nan
         self._sum[step] = self._count[step] = 0.0
 
@@ -128,7 +140,7 @@ class DegradationTrend:
         surest = np.full(n_assets, np.inf)
         # within its limit a machine is as healthy as others, whatever its score did before
         above = self._means[0, -1] >= 1.0
-        for step in range(len(STEPS_S)) if above.any() else ():
+        for step in self._telling if above.any() else ():
             means = self._means[step]
             n_points = np.isfinite(means).sum(axis=0)
             asset = np.flatnonzero(above & (n_points >= LEAST_POINTS) & np.isfinite(means[-1]))
@@ -154,19 +166,23 @@ class DegradationTrend:
 
         likelihood: (n,) share of the line of the logarithm
         """
-        ends = []
+        lines = []
         for line, failure, now in (
             (logarithm, self._failure_after(logarithm.now), logarithm.now),
             (plain, np.exp(self._failure_after(np.log(plain.now))), plain.now),
         ):
             distance = np.maximum(failure - now[:, None], 1e-9)
             left = np.log(distance) - np.log(line.rise)[:, None]
-            middle = left[:, 1:2]
-            rise = _Z_90 * np.sqrt((line.error / line.rise) ** 2 + line.diffusion / (line.rise * distance[:, 1]))[:, None]
-            ends.append(middle + _SIDES * np.hypot(left - middle, rise * np.abs(_SIDES)))
-        low, high = (pick(ends[0][:, end], ends[1][:, end]) for pick, end in ((np.minimum, 0), (np.maximum, 2)))
-        middle = likelihood * ends[0][:, 1] + (1.0 - likelihood) * ends[1][:, 1]
-        return np.column_stack([low, middle, high]), np.minimum(logarithm.error / logarithm.rise, plain.error / plain.rise)
+            rise = _Z_90**2 * ((line.error / line.rise) ** 2 + line.diffusion / (line.rise * distance[:, 1]))
+            lines.append((left[:, 1], (left - left[:, 1:2]) ** 2 + rise[:, None]))
+        shares = likelihood, 1.0 - likelihood
+        middle = sum(share * each for share, (each, _) in zip(shares, lines, strict=True))
+        square = sum(
+            (LEAST_SHARE + (1.0 - 2.0 * LEAST_SHARE) * share)[:, None] * (around + ((_Z_90 * (each - middle)) ** 2)[:, None])
+            for share, (each, around) in zip(shares, lines, strict=True)
+        )
+        told = middle[:, None] + _SIDES * np.sqrt(square)
+        return told, np.minimum(logarithm.error / logarithm.rise, plain.error / plain.rise)
 
     def _failure_after(self, now: Floats) -> Floats:
         """(n, 3) 0.1, 0.5 and 0.9 quantiles of the logarithm of the score at failure, given that it is not reached at `now`."""

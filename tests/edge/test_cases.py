@@ -8,7 +8,14 @@ import pytest
 
 from edge.advisory_generation.advice import UNKNOWN_ACTION, UNKNOWN_NAME, advise
 from edge.advisory_generation.alarm_list import AlarmList
-from edge.advisory_generation.case_list import CLOSES_AFTER_MOST_NS, CLOSES_AFTER_NS, LEAST_INSTANTS, REFRESH_NS, CaseList
+from edge.advisory_generation.case_list import (
+    CLEARLY,
+    CLOSES_AFTER_MOST_NS,
+    CLOSES_AFTER_NS,
+    LEAST_INSTANTS,
+    REFRESH_NS,
+    CaseList,
+)
 from edge.advisory_generation.rules import Rule
 from edge.advisory_generation.wording import anomaly_text, energy_text, guilty_signals, limit_text
 from edge.contracts.alarm import Alarm, AlarmState, BilingualText, Evidence, Priority, Suppression
@@ -205,6 +212,32 @@ def test_likeness_names_a_fault_only_after_a_while(edge: Edge) -> None:
     fault = case_of(edge).fault
     assert fault is not None
     assert (fault.name, fault.by) == ("imbalance", Diagnosis.SIGNATURE)
+
+
+def test_of_two_alike_likeness_names_neither_until_one_stands_out(edge: Edge) -> None:
+    edge.begin()
+    alike = {"imbalance": 0.45, "misalignment": 0.45 / CLEARLY + 0.02}
+    for _ in range(3 * LEAST_INSTANTS):
+        edge.time += S
+        edge.follow("imbalance", alike, by=Diagnosis.SIGNATURE)
+    assert case_of(edge).fault is None
+    for _ in range(LEAST_INSTANTS // 2):
+        edge.time += S
+        edge.follow("misalignment", {"imbalance": 0.1, "misalignment": 0.8}, by=Diagnosis.SIGNATURE)
+    assert case_of(edge).fault is None, "it has caught up with the other, and no more"
+    for _ in range(LEAST_INSTANTS):
+        edge.time += S
+        edge.follow("misalignment", {"imbalance": 0.1, "misalignment": 0.8}, by=Diagnosis.SIGNATURE)
+    fault = case_of(edge).fault
+    assert fault is not None
+    assert fault.name == "misalignment"
+
+
+def test_the_word_of_a_model_needs_no_lead(edge: Edge) -> None:
+    edge.begin()
+    fault = edge.told("imbalance", {"imbalance": 0.5, "misalignment": 0.45}).fault
+    assert fault is not None
+    assert (fault.name, fault.by) == ("imbalance", Diagnosis.MODEL)
 
 
 def test_another_fault_takes_over_a_case_that_was_long_of_the_first(edge: Edge) -> None:

@@ -84,3 +84,44 @@ def test_a_restart_goes_on_where_it_ended() -> None:
     other.restore({name: array.copy() for name, array in trend.state().items()})
     now = BEGIN + 1200 * 10**9, np.full(3, np.exp(1200 / 700), np.float32)
     np.testing.assert_array_equal(other.update(*now), trend.update(*now))
+
+
+# every three hours a batch lifts the score to its whole height and lets it fall to a fiftieth
+CYCLE_S = 10_800
+GROWS_S = 60 * 3600
+
+
+def batches(cycle_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """What is told (m, 3) of one machine whose batches' heights double every 10 h, and what is left until 20 [h] (m,)."""
+    random, trend = np.random.default_rng(3), DegradationTrend(1, 10.0, 0.5, cycle_s)
+    told, left = [], []
+    for second in range(0, GROWS_S, PERIOD_S):
+        height = 20.0 * 2.0 ** ((second - GROWS_S) / 36_000)
+        within = 0.02 ** (0.5 + 0.5 * np.cos(2 * np.pi * second / CYCLE_S))
+        score = np.array([height * within * np.exp(random.normal(0, 0.15))], np.float32)
+        (life,) = trend.update(BEGIN + second * 10**9, score)
+        told.append(life)
+        left.append((GROWS_S - second) / 3600)
+    known = np.isfinite(np.array(told)[:, 1])
+    return np.array(told)[known], np.array(left)[known]
+
+
+def test_what_a_score_does_within_a_batch_is_no_trend() -> None:
+    told, left = batches(0.0)
+    assert np.median(told[:, 1] / left) < 0.2, "without knowing of batches each of them looks like the last one"
+    told, left = batches(CYCLE_S)
+    assert len(told) > 500
+    assert 0.3 < np.median(told[:, 1] / left) < 3.0
+    assert ((told[:, 0] <= left) & (left <= told[:, 2])).mean() > 0.7
+
+
+def test_the_spread_of_the_failure_level_widens_the_interval_and_moves_no_middle() -> None:
+    def left(spread: float) -> np.ndarray:
+        trend = DegradationTrend(1, 10.0, spread)
+        for second in range(0, 900, PERIOD_S):
+            (told,) = trend.update(BEGIN + second * 10**9, np.array([np.exp(second / 700)], np.float32))
+        return told
+
+    sure, unsure = left(0.0), left(1.0)
+    assert unsure[2] / unsure[0] > 3.0 * sure[2] / sure[0]
+    assert 0.8 < unsure[1] / sure[1] < 1.5

@@ -72,6 +72,15 @@ def test_every_fault_of_the_simulator_is_known(machine: str, fault: SimulatedFau
     assert known.within_h is not None
 
 
+@pytest.mark.parametrize("machine", MACHINES)
+def test_where_each_shipped_class_fails_is_known(machine: str) -> None:
+    failure = KNOWN[machine].failure
+    assert failure is not None
+    assert failure.spread > 0.0
+    # a batch lasts for hours, all else repeats itself within a minute or two
+    assert (failure.cycle_h > 0.0) == (machine == "furnace")
+
+
 def test_no_fault_is_known_that_no_machine_has() -> None:
     assert {(machine, name) for machine, name, _ in TABLES} == {(machine, fault.id) for machine, fault in SIMULATED}
 
@@ -107,6 +116,8 @@ def test_a_file_of_ones_own_replaces_the_shipped_one_whole(tmp_path: Path) -> No
     assert found["pump"].faults["bearing-wear"].action.en == "Call Anna."
     assert found["robot"] == KNOWN["robot"]
     assert not found["press"].faults
+    assert found["pump"].failure is None
+    assert found["press"].failure is None
     (tmp_path / "press.toml").write_text(OWN, encoding="utf-8")
     assert list(load_knowledge(["press"], tmp_path)["press"].faults) == ["bearing-wear"]
     assert load_knowledge(["pump"], tmp_path / "nowhere") == {"pump": KNOWN["pump"]}
@@ -126,6 +137,11 @@ def test_a_file_of_ones_own_replaces_the_shipped_one_whole(tmp_path: Path) -> No
         ("schema = 1", "within_h = 3\nschema = 1", r"within_h: .*"),
         ("signatures", "within_h = -1\nsignatures", r"faults\.bearing-wear\.within_h: .*0.*"),
         ("[faults.bearing-wear]", "[faults.bearing-wear", r"is not TOML: .*line 2.*"),
+        ("[faults", "[failure]\nscore = 1.0\nspread = 0.5\n[faults", r"failure\.score: .*greater than 1.*"),
+        ("[faults", "[failure]\nscore = inf\nspread = 0.5\n[faults", r"failure\.score: .*finite.*"),
+        ("[faults", "[failure]\nscore = 9.0\nspread = -0.5\n[faults", r"failure\.spread: .*0.*"),
+        ("[faults", "[failure]\nscore = 9.0\n[faults", r"failure\.spread: .*"),
+        ("[faults", "[failure]\nscore = 9.0\nspread = 0.5\ncycle_s = 60\n[faults", r"failure\.cycle_s: .*"),
     ],
 )
 def test_a_mistake_is_named_with_its_file_and_key(tmp_path: Path, before: str, after: str, key: str) -> None:

@@ -14,7 +14,7 @@ from edge.group_diagnosis import Diagnoses, GroupDiagnosis
 from edge.groups import Group, groups_of
 from edge.health_assessment.signature import SignatureDiagnosis
 from edge.health_assessment.vibration import LEAST_BLOCKS
-from edge.knowledge import SPECTRAL, ClassKnowledge, load_knowledge
+from edge.knowledge import SPECTRAL, ClassKnowledge, Failure, load_knowledge
 from edge.state_detection.detector import REASONS, SCORED, Detection
 
 DEMO = load_plant(Path(__file__).parents[2] / "edge/plants/demo.toml")
@@ -196,3 +196,39 @@ def test_the_models_word_goes_before_that_of_signatures() -> None:
     outputs = {"fault_probability": np.array([[0.2, 0.3]], np.float32)}
     found = blocks.update(row(group, 10**12), RUNS, detection(group, 2.0, **outputs), spec(("dry-run", "imbalance")))
     assert found.fault(0) is None, "what is left to 1 is that of no fault"
+
+
+# what deviated while a simulated machine was above its limit, where that is not what the fault itself does
+@pytest.mark.parametrize(
+    ("name", "fault", "pattern"),
+    [
+        ("compressor", "valve-leak", {"pressure": -0.5, "flow": -0.33, "discharge_temperature": -0.2}),
+        ("furnace", "insulation-ageing", {"casing_temperature": 0.85, "power_factor": 0.49, "setpoint": 0.1}),
+        ("robot", "collision", {"position_error": 0.93, "cycle_time": 0.12}),
+        ("robot", "gearbox-backlash", {"position_error": 0.89, "temperature_3": 0.2, "temperature_5": -0.2}),
+    ],
+)
+def test_what_simulated_machines_show_is_named(name: str, fault: str, pattern: dict[str, float]) -> None:
+    group = GROUPS[name]
+    signature = SignatureDiagnosis(KNOWN[name].faults, group.names, 1, 1.0)
+    found = diagnoses(signature, settled(signature, *seen(group, pattern))).fault(0)
+    assert found is not None
+    assert found.name == fault
+
+
+def test_the_remaining_life_ends_where_machines_of_the_class_fail() -> None:
+    """A class that nobody knows of is guessed to fail at 12 times its limit."""
+    group = GROUPS["pump"]
+
+    def life(failure: Failure | None) -> float:
+        blocks = GroupDiagnosis(group, ClassKnowledge(failure=failure))
+        for second in range(900):
+            score = float(np.exp(second / 700))
+            found = blocks.update(row(group, second * 10**9), RUNS, detection(group, score), spec())
+        assert found.lives[0] is not None
+        return found.lives[0].p50
+
+    guessed = life(None)
+    assert life(Failure(score=12.0, spread=0.75)) == guessed
+    assert life(Failure(score=4.5, spread=0.3)) < guessed / 2.0
+    assert life(Failure(score=40.0, spread=0.3)) > 1.3 * guessed
