@@ -90,6 +90,8 @@ def bound() -> None:
 
     ua_binary._create_uatype_array_deserializer = array
     ua_binary._create_list_deserializer = of_structures
+    global _paid_variant
+    _paid_variant = _nested(ua_binary.variant_from_binary, paid=True)
     for name in ("variant_from_binary", "extensionobject_from_binary"):
         setattr(ua_binary, name, _nested(getattr(ua_binary, name)))
     # codecs that were made before hold the old ones
@@ -101,9 +103,13 @@ def bound() -> None:
         made.cache_clear()
 
 
+# the same for a value for which our own decoder has spent already
+_paid_variant: Callable[[Any], Any] = ua_binary.variant_from_binary
+
+
 def _any_variant(data: Any) -> Any:
     # looked up anew: it is the bounded one
-    return ua_binary.variant_from_binary(data)
+    return _paid_variant(data)
 
 
 def _check(data: Any, least: int) -> int:
@@ -130,12 +136,12 @@ def _spend(data: Any, number: int) -> None:
         raise TooMuch(f"a message has more than {most} structures, identifiers or values within values")
 
 
-def _nested(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _nested(decode: Callable[[Any], Any], *, paid: bool = False) -> Callable[[Any], Any]:
     def bounded(data: Any) -> Any:
         global _depth  # decoding is not asynchronous
         if _depth >= MOST_NESTED:
             raise TooMuch(f"a message nests deeper than {MOST_NESTED}")
-        if _depth:
+        if _depth and not paid:
             _spend(data, 1)
         _depth += 1
         try:

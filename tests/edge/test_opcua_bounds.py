@@ -186,6 +186,15 @@ def forget_codecs() -> None:
             made.cache_clear()
 
 
+def test_five_thousand_arrays_in_one_notification_are_honest() -> None:
+    now = datetime(2026, 11, 28, tzinfo=UTC)
+    value = ua.DataValue(ua.Variant([1.0, 2.0], ua.VariantType.Double), SourceTimestamp=now, ServerTimestamp=now)
+    items = [ua.MonitoredItemNotification(ClientHandle=handle, Value=value) for handle in range(5000)]
+    content = ua_binary.extensionobject_to_binary(ua.DataChangeNotification(MonitoredItems=items))
+    found = ua_binary.extensionobject_from_binary(Buffer(content))
+    assert len(found.MonitoredItems) == 5000
+
+
 async def test_what_a_mad_server_sends_is_counted_told_and_passed_over(
     server: Server, make_plant: Callable[..., Plant], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
