@@ -2,7 +2,7 @@
 # make test    everything the tests need (Debian packages, too, when root), and all tests; PYTEST_ADDOPTS adds options
 # make coverage  the same, and which lines no test reaches; takes twice as long
 # make check   formatting, lint, types, and who may import whom
-# make bench   what things cost, as ratios in one run: one table of the edge (docs/speed.md), then decoding, generator, models
+# make bench   what things cost, as ratios in one run: one table (docs/speed.md), then dashboard, decoding, models
 # make drills  what takes minutes: the edge under every kind of chaos; KILLS=200 AWAY=3600 make it longer
 # make scenarios  what is said of a week, against what was true: docs/scenarios.md; an hour, DAYS=1 for a try
 # make docs    the pages and pictures of docs/ that are made from the code and from ../shared/data
@@ -51,9 +51,8 @@ dashboard:
 bench:
 	@$(SETUP) system dev dashboard node-red
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench page --json .bench-page.json
 	$(BIN)/python -m tests.bench.decoding
-	$(BIN)/python -m tests.bench.generator
-	$(BIN)/python -m tests.bench.training
 	$(BIN)/python -m models benchmark skab ../shared/data/skab
 	$(BIN)/python -m models benchmark cwru ../shared/data/cwru
 	$(BIN)/python -m models benchmark pronostia ../shared/data/pronostia

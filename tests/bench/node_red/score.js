@@ -13,17 +13,21 @@ if (msg.topic !== "beat") {
   times[index] = time;
   return null;
 }
-const place = counted.ticks % nSamples;
-counted.ticks += 1;
+const place = counted.ticks % nSamples, first = (place + 1) * nSignals;
+const all = newest.every(Number.isFinite);
 for (let asset = 0; asset < nAssets; asset++) {
   const row = newest.subarray(asset * nSignals, (asset + 1) * nSignals);
-  rings[asset].set(row, place * nSignals);
-  rings[asset].set(row, (place + nSamples) * nSignals);
+  // the first row is the whole of the minute before it: nobody has to wait for that
+  for (let k = counted.ticks ? place : 0; k <= (counted.ticks ? place : nSamples - 1); k++) {
+    rings[asset].set(row, k * nSignals);
+    rings[asset].set(row, (k + nSamples) * nSignals);
+  }
 }
 let said = [];
-if (counted.ticks >= nSamples) {
+if (all) {
+  counted.ticks += 1;
   const ort = global.get("ort"), Floats = global.get("Floats"), session = context.get("session");
-  const size = nSamples * nSignals, windows = new Floats(nAssets * size), first = (place + 1) * nSignals;
+  const size = nSamples * nSignals, windows = new Floats(nAssets * size);
   for (let asset = 0; asset < nAssets; asset++) windows.set(rings[asset].subarray(first, first + size), asset * size);
   const found = await session.run({ window: new ort.Tensor("float32", windows, [nAssets, nSamples, nSignals]) });
   const time = new Date().toISOString();
