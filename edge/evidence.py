@@ -18,8 +18,6 @@ from typing import Any, Final
 
 import numpy as np
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from edge.contracts.alarm import Alarm, AlarmState
 from edge.contracts.errors import KullagerError
@@ -85,6 +83,9 @@ class Draft:
 
     def _samples(self) -> bytes:
         """time, signal, value in plant units or text, quality: the columns that recordings have."""
+        # with the first alarm, not before: half a second and thirty megabytes
+        import pyarrow as pa
+
         mine = list(self.signals)
         rows = [(b.signal[k], b.time[k], b.value[k], b.quality[k]) for b in self.samples for k in [np.isin(b.signal, mine)]]
         signal, time, value, quality = (
@@ -110,6 +111,8 @@ class Draft:
 
     def _waveforms(self) -> bytes:
         """time of the first point, signal, rate_hz, points."""
+        import pyarrow as pa
+
         table = pa.table(
             {
                 "time": pa.array([block.time for block in self.blocks], pa.timestamp("ns", "UTC")),
@@ -239,7 +242,9 @@ def _only(batch: SampleBatch, rows: Any) -> SampleBatch:
     return SampleBatch(signal=batch.signal[rows], time=batch.time[rows], value=batch.value[rows], quality=batch.quality[rows])
 
 
-def _parquet(table: pa.Table) -> bytes:
+def _parquet(table: Any) -> bytes:
+    import pyarrow.parquet as pq
+
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()

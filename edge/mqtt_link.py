@@ -31,6 +31,8 @@ GOODBYE_S: Final = 1.0
 SUCCESS: Final = MQTTErrorCode.MQTT_ERR_SUCCESS
 
 READ_AHEAD: Final = 65_536
+# what comes one by one is read together: waking for each message costs more than the message
+GATHERED_S: Final = 0.005
 
 
 class ReadAhead:
@@ -91,14 +93,14 @@ class MqttLink:
         client = self._client
         # paho waits for the network here; it is told whom to call afterwards, as they belong to the event loop
         await asyncio.to_thread(client.connect, host, port, keepalive_s, **session)
-        link = client.socket()
+        link: Any = client.socket()
         if link is None:
             return None
         client.on_connect, client.on_disconnect = self._connected, self._disconnected
         client.on_message, client.on_publish = self._came, self._acknowledged
         client.on_socket_register_write, client.on_socket_unregister_write = self._write_wanted, self._all_written
         client.on_socket_close = self._closing
-        self._loop.add_reader(link.fileno(), self._readable)
+        self._loop.add_reader(link.fileno(), self._readable, link)
         if client.want_write():
             client.loop_write()
         async with asyncio.timeout(within_s):
@@ -109,7 +111,7 @@ class MqttLink:
         while not self.lost.done():
             await asyncio.wait({self.lost}, timeout=TENDED_S)
             # what has come while the event loop was busy counts as a sign of life
-            self._readable()
+            self._read_all()
             self._client.loop_misc()
         return self.lost.result()
 
@@ -161,7 +163,17 @@ class MqttLink:
         self._in_flight[sent.mid] = number
         return True
 
-    def _readable(self) -> None:
+    def _readable(self, link: Any) -> None:
+        self._loop.remove_reader(link.fileno())
+        self._loop.call_later(GATHERED_S, self._read_and_wait, link)
+
+    def _read_and_wait(self, link: Any) -> None:
+        self._read_all()
+        # another one, or none, when it was closed meanwhile
+        if self._client.socket() is link:
+            self._loop.add_reader(link.fileno(), self._readable, link)
+
+    def _read_all(self) -> None:
         begun = self._read
         while self._read - begun < READ_AT_ONCE:
             before = self._read
@@ -169,7 +181,7 @@ class MqttLink:
             if self._read == before and not self._holds_some():
                 break
         else:
-            self._loop.call_soon(self._readable)
+            self._loop.call_soon(self._read_all)
         self._send_waiting()
 
     def _writable(self) -> None:

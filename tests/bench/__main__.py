@@ -23,6 +23,8 @@ LIMIT_S: Final = 15 * 60.0
 END: Final = "<!-- end -->"
 SECTIONS: Final[dict[str, Callable[[], Iterable[Row]]]] = {
     "tick": tick_rows.rows,
+    "training": training.rows,
+    "generator": generator.rows,
     "opcua": opcua_rows.rows,
     "rate": opcua_rows.rate_rows,
     "pair": opcua_rows.pair_rows,
@@ -31,8 +33,6 @@ SECTIONS: Final[dict[str, Callable[[], Iterable[Row]]]] = {
     "live": live_rows.rows,
     "stream": stream_rows.rows,
     "start": live_rows.start_rows,
-    "generator": generator.rows,
-    "training": training.rows,
 }
 ALONE: Final[dict[str, Callable[[], Iterable[Row]]]] = {"page": page_rows.rows}
 

@@ -39,7 +39,7 @@ def live(n_assets: int, *, measured_s: float = MEASURED_S) -> dict[str, float]:
         edge = stack.enter_context(Edge(plant, home, metrics))
         edge.wait_for("samples", lambda: edge.samples, 1.0)
         first_s = time.monotonic() - edge.begun
-        edge.wait_for_scores(12.0 * n_assets)
+        edge.wait_for_scores(n_assets)
         values = edge.samples
         with Listener(address, "kullager/+/+/+/+/assets/+/assessment") as listener:
             begun, cpu_s = time.monotonic(), edge.cpu_s()

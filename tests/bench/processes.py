@@ -18,6 +18,7 @@ import httpx
 ROOT: Final = Path(__file__).parents[2]
 START_S: Final = 60.0
 LONGEST_S: Final = 120.0
+SCORES: Final = 12
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -161,10 +162,10 @@ class Edge(Running):
         """Assessments with a score."""
         return sum(self.sum_of("kullager_assessments_total", f'state="{state}"') for state in ("normal", "anomalous"))
 
-    def wait_for_scores(self, at_least: float) -> None:
-        """Until so many assessments had a score, and the broker has what was said of the last minute."""
-        self.wait_for("scores", lambda: self.scored, at_least)
-        self.wait_for("results published of the last minute", lambda: -self.sum_of("kullager_unpublished_results"), -at_least)
+    def wait_for_scores(self, n_assets: int) -> None:
+        """Until each asset had some scores, and the broker has what was said of the last minute, but for an instant."""
+        self.wait_for("scores", lambda: self.scored, SCORES * n_assets)
+        self.wait_for("results published of the last minute", lambda: -self.sum_of("kullager_unpublished_results"), -n_assets)
 
     def wait_for(self, what: str, figure: Callable[[], float], at_least: float, limit_s: float = LONGEST_S) -> None:
         end = time.monotonic() + limit_s
