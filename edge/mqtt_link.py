@@ -169,8 +169,8 @@ class MqttLink:
 
     def _read_and_wait(self, link: Any) -> None:
         self._read_all()
-        # another one, or none, when it was closed meanwhile
-        if self._client.socket() is link:
+        # it may have been closed meanwhile
+        if self._client.socket() is not None:
             self._loop.add_reader(link.fileno(), self._readable, link)
 
     def _read_all(self) -> None:
