@@ -62,7 +62,8 @@ class MqttPublisher:
         self._messages = {asset: SignalMessages(plant, asset, source_name) for asset in site.assets}
         self._commands = Commands(site, plant.topics) if plant.results_source[0] == source_name else None
         self._disturbances = disturbances or Disturbances(plant)
-        # what chaos holds back, with the time of the clock when it may go, and how many have been late [s]
+        # what chaos holds back: for a burst, and with the time of the clock when it may go, and how many have been late [s]
+        self._burst: list[tuple[str, bytes]] = []
         self._held: list[tuple[float, str, bytes]] = []
         self._late = 0
         self._garbage = cycle(GARBAGE)
@@ -155,9 +156,10 @@ class MqttPublisher:
             dropped = drop
             now = time.monotonic()
             if not self._active(ChaosKind.BURST):
-                due = [entry for entry in self._held if entry[0] <= now]
+                burst, self._burst = self._burst, []
+                due = sorted((entry for entry in self._held if entry[0] <= now), key=lambda entry: entry[0])
                 self._held = [entry for entry in self._held if entry[0] > now]
-                for _, topic, payload in sorted(due, key=lambda entry: entry[0]):
+                for topic, payload in burst + [(topic, payload) for _, topic, payload in due]:
                     self._publish(topic, payload)
             await asyncio.sleep(POLL_S)
 
@@ -174,9 +176,9 @@ class MqttPublisher:
                 # evenly spread, and the same each time: multiples of the golden ratio
                 wait_s = abs(late.amount) * (self._late * 0.6180339887 % 1.0)
                 self._held.append((time.monotonic() + wait_s, topic, payload))
-            elif self._active(ChaosKind.BURST) or any(due <= time.monotonic() for due, _, _ in self._held):
+            elif self._active(ChaosKind.BURST) or self._burst:
                 # also when the burst is over and what it has held back has still to go: it goes first
-                self._held.append((time.monotonic(), topic, payload))
+                self._burst.append((topic, payload))
             else:
                 self._publish(topic, payload)
 

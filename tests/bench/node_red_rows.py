@@ -38,7 +38,7 @@ def rows() -> Iterator[Row]:
         peer="Node-RED with its OPC UA and MQTT nodes and onnxruntime-node",
         peer_value=theirs,
         ratio_at_most=0.2,
-        note="which writes no journal, no recording, no health and no alarms",
+        note="Node-RED without journal, recording, health and alarms",
     )
 
 
