@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import secrets
 import signal
 import socket
 from collections.abc import Iterator, Mapping
@@ -59,7 +60,7 @@ class Settings:
     def load(cls, plant: Plant, environ: Mapping[str, str] = os.environ) -> Self:
         return cls(
             database_url=database_url(environ),
-            client_id=environ.get("KULLAGER_API_ID", "api-1"),
+            client_id=environ.get("KULLAGER_API_ID") or new_client_id(),
             broker_password=source_password(plant.results_source[0], environ),
             home=home(environ),
             url=environ.get("KULLAGER_API_URL"),
@@ -67,6 +68,11 @@ class Settings:
             limits=Limits.load(environ),
             keep=Keep.load(environ),
         )
+
+
+def new_client_id() -> str:
+    """A name that no other api on the broker has. The broker keeps nothing for it, so the next start may have another."""
+    return f"api-{secrets.token_hex(4)}"
 
 
 def home(environ: Mapping[str, str]) -> Path:

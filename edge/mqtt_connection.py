@@ -37,6 +37,10 @@ logger = logging.getLogger(__name__)
 
 KEEPALIVE_S: Final = 15
 CONNECT_TIMEOUT_S: Final = 5.0
+FIRST_WAIT_S: Final = 0.5
+# a connection that was lost sooner was brief; so many in a row make each next wait longer, and one wonder
+BRIEF_S: Final = 10.0
+MANY_BRIEF: Final = 3
 NO_MATCHING_SUBSCRIBERS: Final = 0x10  # MQTT 5, 3.4.2.1
 VERSION_NAMES: Final = {MQTTProtocolVersion.MQTTv5: "5", MQTTProtocolVersion.MQTTv311: "3.1.1"}
 
@@ -178,19 +182,22 @@ class MqttConnection:
     # -- the one owner of reconnection
 
     async def _keep_connected(self) -> None:
-        waits = back_off()
+        waits, brief = back_off(FIRST_WAIT_S), 0
         last_reason: str | None = None
         while True:
             try:
                 link = await self._connect()
-                waits, self._link = back_off(), link
+                begun, self._link = time.monotonic(), link
                 self._put(Connected(VERSION_NAMES[self._version]))
                 try:
                     why = await link.tend()
                 finally:
                     self._link = None
                     await link.close()
-                last_reason = self._say(f"the connection to {self.url} was lost{why and f': {why}'}", None, False)
+                brief = brief + 1 if time.monotonic() - begun < BRIEF_S else 0
+                # two clients of one name would throw each other off without end
+                waits = back_off(FIRST_WAIT_S * 2 ** min(brief, 6))
+                last_reason = self._say(f"the connection to {self.url} was lost{self._cause(why, brief)}", None, False)
             except _NoAnswerError as answer:
                 if answer.wrong_version and self._version is MQTTProtocolVersion.MQTTv5:
                     logger.info("%s does not speak MQTT 5 (%s): falling back to 3.1.1", self.url, answer)
@@ -201,6 +208,13 @@ class MqttConnection:
             except (OSError, ssl.SSLError) as error:
                 last_reason = self._say(f"{self.url} is not reached: {error.strerror or error}", last_reason, False)
             await asyncio.sleep(next(waits))
+
+    def _cause(self, why: str, brief: int) -> str:
+        said = why and f": {why}"
+        if brief < MANY_BRIEF:
+            return said
+        # mosquitto 2.0 ends the connection of the older one without a word
+        return f"{said}, {brief} times soon after it was made; has another client the client id '{self.client_id}', too?"
 
     def _say(self, reason: str, before: str | None, refused: bool) -> str:
         if reason != before:

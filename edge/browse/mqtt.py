@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import math
+import secrets
 import time
 from collections.abc import Iterator
 from typing import Any, Final
@@ -32,7 +33,8 @@ async def browse_mqtt(url: str, user: str, password: str | None, listen_s: float
     found: dict[tuple[str, str], FoundSignal] = {}
     readers: dict[tuple[str, str], Reader] = {}
     devices: dict[str, FoundAsset] = {}
-    connection = MqttConnection(url=url, client_id="kullager-browse", subscriptions=("#",), user=user, password=password)
+    client_id = f"kullager-browse-{secrets.token_hex(4)}"
+    connection = MqttConnection(url=url, client_id=client_id, subscriptions=("#",), user=user, password=password)
     is_connected = False
     try:
         async with asyncio.timeout(CONNECT_S) as limit, connection:

@@ -2,6 +2,10 @@
 
 import asyncio
 import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from edge.contracts.alarm import AlarmState
 from tests.api.running_api import ApiProcess, RunningApi, until
@@ -38,7 +42,7 @@ async def test_a_gap_is_asked_for_and_history_does_not_replace_the_latest(api: R
     await api.until_contiguous(2501)
     assert await api.numbers() == list(range(1, 2502))
     assert [(command.first, command.last) for command in scripted_edge.resends] == [(1, 1000), (1001, 2000), (2001, 2500)]
-    assert {command.client for command in scripted_edge.resends} == {"api-1"}
+    assert len({command.client for command in scripted_edge.resends}) == 1
     assert (await api.get("/assets/pump-101"))["latest"]["score"] == 0.7
 
 
@@ -181,3 +185,39 @@ async def test_an_alarm_topic_that_was_cleared_is_no_open_alarm(api: RunningApi,
     assert [item["alarm_id"] for item in everything] == ["alarm-2", "alarm-1"]
     assert (await api.get("/alarms", state="all", asset="other"))["items"] == []
     assert [change["seq"] for change in (await api.get("/alarms/alarm-2"))["history"]] == [2, 3]
+
+
+async def test_two_apis_on_one_broker_each_have_everything(
+    api: RunningApi, scripted_edge: ScriptedEdge, demo_plant: Path, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    other = RunningApi(demo_plant, free_port(), tmp_path / "other")
+    await other.start()
+    try:
+        await asyncio.gather(api.until_connected(), other.until_connected())
+        connected = [(await each.status())["broker"]["since"] for each in (api, other)]
+        scripted_edge.append(assessment("pump-101", 0))
+        scripted_edge.publish(*(assessment("pump-101", second) for second in range(1, 20)))
+        await asyncio.gather(api.until_contiguous(20), other.until_contiguous(20))
+        # each has asked for the gap itself, and neither was thrown off the broker meanwhile
+        assert len({command.client for command in scripted_edge.resends}) == 2
+        assert [(await each.status())["broker"]["since"] for each in (api, other)] == connected
+    finally:
+        await other.close()
+
+
+async def test_apis_that_were_given_one_name_say_so(
+    demo_plant: Path, free_port: Callable[[], int], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    apis = [RunningApi(demo_plant, free_port(), tmp_path / name, KULLAGER_API_ID="hall") for name in ("one", "two")]
+    try:
+        for each in apis:
+            await each.start()
+            await each.until_connected()
+
+        async def is_said() -> bool:
+            return "has another client the client id 'hall', too?" in caplog.text
+
+        await until(is_said)
+    finally:
+        for each in apis:
+            await each.close()
