@@ -21,7 +21,9 @@ PARAMETERS: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keep:
-    """The limits; 0 for without one. The size is that of a SQLite database; others have their own means."""
+    """The limits; 0 for without one. The size is that of a SQLite database: others keep the room of what is deleted, so that
+    a limit on theirs would forget everything.
+    """
 
     days: int = 400
     megabytes: int = 20_000
@@ -36,6 +38,13 @@ class Keep:
                     raise KullagerError(f"{variable}: '{text}' should be a whole number, or 0 for without a limit")
                 found[name] = int(text)
         return cls(**found)
+
+    def warning(self, dialect: str) -> str | None:
+        """What to say at the start of a database of this dialect, as SQLAlchemy names it; None where both limits hold."""
+        if dialect == "sqlite" or not self.megabytes:
+            return None
+        age = f"results go after {self.days} days" if self.days else "without KULLAGER_API_KEEP_DAYS nothing is forgotten"
+        return f"KULLAGER_API_KEEP_MB limits SQLite alone: by its size a database of {dialect} is not limited; {age}"
 
 
 class Trimming(NamedTuple):

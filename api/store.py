@@ -126,6 +126,11 @@ class Store:
                     begin_backlog(connection, self._newest_event_id(connection))
         metadata.create_all(engine)
 
+    @property
+    def dialect(self) -> str:
+        """What kind of database it is, as SQLAlchemy calls it."""
+        return self._engine.dialect.name
+
     def close(self) -> None:
         self._engine.dispose()
 

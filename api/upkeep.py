@@ -28,6 +28,8 @@ class Upkeep:
         self._store, self._keep, self._now, self._look_every_s = store, keep, now, look_every_s
 
     async def run(self) -> None:
+        if (warning := self._keep.warning(self._store.dialect)) is not None:
+            logger.warning("%s", warning)
         while True:
             try:
                 await self._summarise()

@@ -130,6 +130,14 @@ def test_a_limit_that_is_no_number_is_refused_with_its_name(variable: str) -> No
     assert Keep.load({variable: "7"}) != Keep()
 
 
+def test_where_the_size_is_not_limited_it_is_said() -> None:
+    said = "KULLAGER_API_KEEP_MB limits SQLite alone: by its size a database of postgresql is not limited; "
+    assert Keep().warning("postgresql") == said + "results go after 400 days"
+    assert Keep(days=0).warning("postgresql") == said + "without KULLAGER_API_KEEP_DAYS nothing is forgotten"
+    assert Keep().warning("sqlite") is None
+    assert Keep(megabytes=0).warning("postgresql") is None
+
+
 def as_an_older_version_left_it(file: Path) -> None:
     with contextlib.closing(sqlite3.connect(file)) as connection:
         connection.execute("drop table summaries")
