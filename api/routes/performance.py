@@ -13,6 +13,7 @@ from api.security import json_only
 from api.services import Operator, Services, Use
 from api.shapes.answer import Items, example
 from api.shapes.assets import PerformanceAnswer, ServiceAnswer
+from edge.contracts.assessment import Reason
 from edge.contracts.command import AlarmVerb
 from edge.contracts.performance import Operation, Performance
 from edge.contracts.spectrum import WaveformSpectrum
@@ -129,7 +130,7 @@ async def _serve(services: Services, asset_id: str, verb: AlarmVerb, by: str, bo
 
 
 def total_of(told: list[Performance], first: int, last: int) -> dict[str, Any]:
-    operation_s, withheld_s = Counter[str](), Counter[str]()
+    operation_s, withheld_s = Counter[Operation](), Counter[Reason]()
     for each in told:
         operation_s.update(each.operation_s)
         withheld_s.update(each.withheld_s)
@@ -138,8 +139,8 @@ def total_of(told: list[Performance], first: int, last: int) -> dict[str, Any]:
     return {
         "from": format_time(first),
         "to": format_time(last),
-        "operation_s": dict(operation_s),
-        "withheld_s": dict(withheld_s),
+        "operation_s": {operation.value: s for operation, s in operation_s.items()},
+        "withheld_s": {reason.value: s for reason, s in withheld_s.items()},
         "scored_s": operation_s.total() - withheld_s.total(),
         "utilisation": operation_s[Operation.RUNNING] / known_s if known_s else None,
         "energy": sum(each.energy or 0.0 for each in metered) if metered else None,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from edge.contracts.assessment import Reason
+
 
 class Operation(StrEnum):
     """What a machine does, in the sense of its productivity. Unknown: nothing says so."""
@@ -41,7 +43,7 @@ class Performance:
     """One asset over the `period_s` seconds up to `time` [ns since 1970 UTC].
 
     operation:   what it does at the end of the period; recipe: what it makes
-    operation_s: seconds of the period in each `Operation`; withheld_s: seconds without a score, by reason
+    operation_s: seconds of the period in each operation; withheld_s: seconds without a score, by reason
     utilisation: share of the period in which it was running, of the time that is known; None where nothing is
     energy:      what it took in the period [energy_unit]; amount: what it made [product_unit]; None where nothing counts it
     """
@@ -51,8 +53,8 @@ class Performance:
     period_s: float
     operation: Operation
     recipe: str | None = None
-    operation_s: dict[str, float] = field(default_factory=dict)
-    withheld_s: dict[str, float] = field(default_factory=dict)
+    operation_s: dict[Operation, float] = field(default_factory=dict)
+    withheld_s: dict[Reason, float] = field(default_factory=dict)
     utilisation: float | None = None
     energy: float | None = None
     energy_unit: str | None = None

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final, TypeVar
@@ -188,7 +189,9 @@ def _plain(value: Any) -> dict[str, Any]:
 def _json(value: Any) -> Any:
     """Plain containers stay as they are, too."""
     if isinstance(value, dict):
-        held = next(iter(value.values()), None)
+        name, held = next(iter(value.items()), ("", None))
+        if isinstance(name, StrEnum):
+            return {each.value: content for each, content in value.items()}
         if type(held) in _AS_IS or not is_dataclass(held):
             return value
         return {key: _plain(content) for key, content in value.items()}

@@ -238,8 +238,8 @@ class ProductionTrend:
             period_s=PERIOD_S,
             operation=_OPERATIONS[self._last_operation[row]],
             recipe=self._last_recipe[row],
-            operation_s={name.value: s for name, s in seconds.items() if s},
-            withheld_s={name.value: s for name, s in zip(Reason, self._withheld_s[row].tolist(), strict=True) if s},
+            operation_s={operation: s for operation, s in seconds.items() if s},
+            withheld_s={reason: s for reason, s in zip(Reason, self._withheld_s[row].tolist(), strict=True) if s},
             utilisation=seconds[Operation.RUNNING] / known_s if known_s else None,
         )
         machine = self._machines.get(row)

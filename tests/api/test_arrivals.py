@@ -103,6 +103,7 @@ def test_a_spectrum_and_a_part_are_read() -> None:
         ("performance", {"time": 5}, "bad-time", "time"),
         ("performance", {"operation": "dancing"}, "wrong-type", "operation"),
         ("performance", {"operation_s": {"running": "60"}}, "wrong-type", "operation_s.running"),
+        ("performance", {"withheld_s": {"tired": 60.0}}, "wrong-type", "withheld_s.tired"),
         ("performance", {"energy": "1.0"}, "wrong-type", "energy"),
         ("performance", {"specific": {"since": 5}}, "wrong-type", "specific"),
         ("performance", {"kind": "production"}, "wrong-topic", "kind"),

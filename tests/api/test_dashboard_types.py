@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from api import dashboard_types
+from edge.contracts.assessment import Reason
 from edge.contracts.performance import Operation
 
 
@@ -24,6 +25,9 @@ def test_what_only_explains_is_left_out_and_names_stay() -> None:
 
 
 def test_keys_of_an_enumeration_are_known_by_name() -> None:
-    total = dashboard_types.document()["components"]["schemas"]["PerformanceTotalAnswer"]["properties"]
-    assert list(total["operation_s"]["properties"]) == list(Operation)
-    assert "required" not in total["operation_s"]
+    schemas = dashboard_types.document()["components"]["schemas"]
+    for name in ("Performance", "PerformanceTotalAnswer"):
+        told = schemas[name]["properties"]
+        assert list(told["operation_s"]["properties"]) == list(Operation)
+        assert list(told["withheld_s"]["properties"]) == list(Reason)
+        assert "required" not in told["operation_s"]

@@ -1311,11 +1311,23 @@ export interface components {
             recipe: string | null;
             /** @default {} */
             operation_s: {
-                [key: string]: number;
+                running?: number;
+                idle?: number;
+                changeover?: number;
+                off?: number;
+                unknown?: number;
             };
             /** @default {} */
             withheld_s: {
-                [key: string]: number;
+                "bad-quality"?: number;
+                stale?: number;
+                "low-coverage"?: number;
+                "machine-off"?: number;
+                "warming-up"?: number;
+                changeover?: number;
+                "unknown-recipe"?: number;
+                "unknown-operating-point"?: number;
+                "no-model"?: number;
             };
             /** @default null */
             utilisation: number | null;
