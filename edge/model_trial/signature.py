@@ -31,7 +31,13 @@ def key_folder(home: Path) -> Path:
 def trusted_keys(folder: Path) -> dict[str, Ed25519PublicKey]:
     """The public keys of a folder by name; none where there is no folder. Raises `ModelError` for another kind of file."""
     keys = {}
-    for path in sorted(folder.glob("*.pem")):
+    try:
+        found = sorted(path for path in folder.iterdir() if path.suffix == ".pem")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be read: {error.strerror or error}") from None
+    for path in found:
         try:
             with path.open("rb") as file:
                 key = load_pem_public_key(file.read(MAX_FILE_BYTES))

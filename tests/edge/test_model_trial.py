@@ -376,6 +376,8 @@ def test_a_file_that_is_no_key_of_the_right_kind_is_named(tmp_path: Path, team: 
     (folder / "rsa.pem").write_text("no key at all")
     with pytest.raises(ModelError, match=r"rsa\.pem: is no public key"):
         trusted_keys(folder)
+    with pytest.raises(ModelError, match=r"rsa\.pem: cannot be read: Not a directory"):
+        trusted_keys(folder / "rsa.pem")
     assert trusted_keys(tmp_path / "nowhere") == {}
 
 
