@@ -11,6 +11,7 @@ from api.reception import new_identifier
 from api.store import Store
 from api.subjects import AlarmRow
 from api.transfers import TransferFailed
+from edge.contracts.alarm import AlarmState
 from edge.contracts.command import (
     AlarmCommand,
     AlarmVerb,
@@ -30,6 +31,7 @@ ANSWER_WITHIN_S: Final = 5.0
 # the edge publishes a change right beside its reply; a command that changed nothing brings none
 CHANGE_WITHIN_S: Final = 1.0
 TRANSFER_WITHIN_S: Final = 30.0
+UNACKNOWLEDGED: Final = (AlarmState.ACTIVE_UNACKNOWLEDGED, AlarmState.RETURNED_UNACKNOWLEDGED)
 
 
 class Command(Protocol):
@@ -56,15 +58,19 @@ class Commands:
             comment=comment,
             shelved_until=now + shelve_for_ns if shelve_for_ns is not None else until,
         )
-        await self._send(self._ingest.topics.edge_command(alarm.edge, verb), command, f"edge '{alarm.edge}'")
-        return await self._changed(alarm)
+        await self._send_to_edge(alarm.edge, verb, command)
+        changed = await self._changed(alarm)
+        if verb is AlarmVerb.ACKNOWLEDGE and changed.state in UNACKNOWLEDGED:
+            text = f"edge '{alarm.edge}' took it, but tells of no change yet: it may have much to send, or have lost this alarm"
+            raise Problem(504, text)
+        return changed
 
     async def change_service(
         self, *, edge: str, asset: str, rule: str | None, verb: AlarmVerb, by: str, comment: str | None
     ) -> None:
         """Take a machine's alarms out of service, or back; of one rule, or all."""
         command = AlarmCommand(command_id=new_identifier(), by=by, time=self._now(), asset=asset, rule=rule, comment=comment)
-        await self._send(self._ingest.topics.edge_command(edge, verb), command, f"edge '{edge}'")
+        await self._send_to_edge(edge, verb, command)
 
     async def change_model(
         self, *, edge: str, verb: ModelVerb, name: str, by: str, url: str = "", sha256: str = "", signature: str = ""
@@ -79,7 +85,7 @@ class Commands:
             sha256=sha256,
             signature=signature,
         )
-        await self._send(self._ingest.topics.edge_command(edge, verb), command, f"edge '{edge}'")
+        await self._send_to_edge(edge, verb, command)
         return command.command_id
 
     async def fetch_evidence(self, alarm: AlarmRow) -> bytes:
@@ -87,7 +93,7 @@ class Commands:
         command = EvidenceCommand(command_id=new_identifier(), alarm_id=alarm.alarm_id, client=self._ingest.client)
         whom = f"edge '{alarm.edge}'"
         with self._ingest.transfers.expected(command.command_id) as whole:
-            await self._send(self._ingest.topics.edge_command(alarm.edge, "evidence"), command, whom, refused=404)
+            await self._send_to_edge(alarm.edge, "evidence", command, refused=404)
             try:
                 async with asyncio.timeout(TRANSFER_WITHIN_S):
                     return await whole
@@ -128,6 +134,14 @@ class Commands:
         )
         await self._send(self._ingest.topics.simulator_command("chaos"), command, "the simulator")
         return command.command_id
+
+    async def _send_to_edge(self, edge: str, verb: str, command: Command, refused: int = 409) -> Reply:
+        status = self._ingest.reception.statuses.get(edge)
+        if self._ingest.broker.connected and status is not None and not status.online:
+            # the broker keeps no commands for it
+            text = f"edge '{edge}' is not connected to the broker; nothing was sent, ask again when it is back"
+            raise Problem(503, text)
+        return await self._send(self._ingest.topics.edge_command(edge, verb), command, f"edge '{edge}'", refused)
 
     async def _send(self, topic: str, command: Command, whom: str, refused: int = 409) -> Reply:
         expected = self._ingest.expect_reply(command.command_id)

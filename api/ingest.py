@@ -166,9 +166,20 @@ class Ingest:
             if not self._waiting:
                 self._arrived.clear()
             self._room.set()
-            arrivals = [arrival for message in batch_of_messages if (arrival := self._read(message)) is not None]
+            arrivals, replies = list[Arrival](), list[Reply]()
+            for message in batch_of_messages:
+                match self._read(message):
+                    case ReplyReport(reply=reply):
+                        replies.append(reply)
+                    case None:
+                        pass
+                    case arrival:
+                        arrivals.append(arrival)
             if arrivals:
                 await self._write(arrivals)
+            # an edge tells what a command has changed ahead of its reply: who gets the reply finds it stored
+            for reply in replies:
+                self._take_reply(reply)
 
     def _read(self, message: Message) -> Arrival | None:
         """Check one message and act on those that are not for the store."""
@@ -181,9 +192,6 @@ class Ingest:
         match arrival:
             case UnreadableResult():
                 self._reject(arrival.error)
-            case ReplyReport(reply=reply):
-                self._take_reply(reply)
-                return None
             case CatalogueReport(catalogue=catalogue):
                 self.catalogue = catalogue
                 return None
