@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 KEEPALIVE_S: Final = 15
 CONNECT_TIMEOUT_S: Final = 5.0
 FIRST_WAIT_S: Final = 0.5
-# a connection that was lost sooner was brief; so many in a row make each next wait longer, and one wonder
+# a connection that was lost sooner was brief: the wait after each in a row is longer, and after so many the reason asks why
 BRIEF_S: Final = 10.0
 MANY_BRIEF: Final = 3
 NO_MATCHING_SUBSCRIBERS: Final = 0x10  # MQTT 5, 3.4.2.1
