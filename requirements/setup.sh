@@ -85,6 +85,8 @@ install_venv() {
 
 make_venv() {
   find_python
+  # it would be emptied for whoever it belongs to
+  [ ! -L $venv ] || fail "$venv is a link to $(readlink $venv): set up the checkout that it belongs to, or remove the link"
   local identity
   identity="$PWD $("$python" -c 'import sys; print(sys.version, sys.base_prefix)')"
   if ! stamped python "$identity" || [ ! -x $venv/bin/python ]; then
