@@ -1,6 +1,7 @@
 """Samples from an OPC UA server by subscription, and the only owner of reconnection to it."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -237,7 +238,9 @@ class OpcuaAcquisition:
         shapes = await self._learn(client, [(row, node) for row, node in signals if looked_into(row)])
         self._problems |= await self._monitoring.monitor(client, subscription, found)
         # a number is read without it: this only tells why it is none, and no value has to wait for that
-        shapes |= await self._learn(client, [(row, node) for row, node in signals if not looked_into(row)])
+        with contextlib.suppress(TimeoutError):
+            # a server that is busy with values may answer too late: what is no number is then counted, and not explained
+            shapes |= await self._learn(client, [(row, node) for row, node in signals if not looked_into(row)])
         self._problems |= shapes
         self._tell()
 
