@@ -5,6 +5,7 @@ Each verb imports what it needs itself: OPC UA takes a second, and --help, a mis
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -83,6 +84,9 @@ def main() -> int:
             return asyncio.run(_browse(arguments, home))
         if arguments.verb == "drill":
             return asyncio.run(_drill(arguments))
+        if arguments.verb == "run":
+            # of what is made until the supervisor runs next to nothing is garbage
+            gc.disable()
         plant = load_plant(arguments.plant, os.environ)
         if arguments.verb == "check":
             logging.getLogger("edge").setLevel(logging.ERROR)

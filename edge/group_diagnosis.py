@@ -88,6 +88,8 @@ class GroupDiagnosis:
         rated = [asset.nameplate.rated_speed if asset.nameplate else None for asset in group.settings]
         self._rated = np.array([speed or math.nan for speed in rated])
         self._anomalous = np.zeros(n_assets, np.bool_)
+        # of which model, and what `_referred` says of it
+        self._referred: tuple[ModelSpec, tuple[list[int], list[int], Floats]] | None = None
 
     def serve(self, model: OnnxModel | None, deadline_s: float | None) -> None:
         """From the next instant on deviations are those of this model."""
@@ -155,13 +157,20 @@ class GroupDiagnosis:
         expected = detection.outputs.get("expected")
         if spec is None or expected is None:
             return deviation
-        for column, signal in enumerate(spec.signals):
-            reference = spec.reference.get(signal.name)
-            if reference is not None and reference.tolerance:
-                place = self.group.column(signal.name)
-                deviation[:, place] = (value[:, place] - expected[:, column]) / reference.tolerance
+        if self._referred is None or self._referred[0] is not spec:
+            self._referred = spec, _referred(spec, self.group)
+        places, columns, tolerances = self._referred[1]
+        deviation[:, places] = (value[:, places] - expected[:, columns]) / tolerances
         deviation[detection.reason != SCORED] = np.nan
         return deviation
+
+
+def _referred(spec: ModelSpec, group: Group) -> tuple[list[int], list[int], Floats]:
+    """Of the signals for which a model knows a tolerance: their columns in the group, those in the model, and tolerances."""
+    tolerances = {name: reference.tolerance for name, reference in spec.reference.items() if reference.tolerance}
+    known = [(column, signal.name) for column, signal in enumerate(spec.signals) if signal.name in tolerances]
+    places, columns = [group.column(name) for _, name in known], [column for column, _ in known]
+    return places, columns, np.array([tolerances[name] for _, name in known])
 
 
 def _degradation(n_assets: int, knowledge: ClassKnowledge) -> DegradationTrend:

@@ -31,7 +31,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.back_off import back_off
-from edge.mqtt_link import LinkClient, MqttLink
+from edge.mqtt_link import NO_MATCHING_SUBSCRIBERS, LinkClient, MqttLink
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,6 @@ FIRST_WAIT_S: Final = 0.5
 # a connection that was lost sooner was brief: the wait after each in a row is longer, and after so many the reason asks why
 BRIEF_S: Final = 10.0
 MANY_BRIEF: Final = 3
-NO_MATCHING_SUBSCRIBERS: Final = 0x10  # MQTT 5, 3.4.2.1
 VERSION_NAMES: Final = {MQTTProtocolVersion.MQTTv5: "5", MQTTProtocolVersion.MQTTv311: "3.1.1"}
 
 
@@ -163,6 +162,11 @@ class MqttConnection:
         At QoS 0, which only Sparkplug asks for, `Published` says that it has left, not that the broker has it.
         """
         return None if self._link is None else self._link.publish(topic, payload, retain, qos)
+
+    def flush(self) -> None:
+        """What has been handed over leaves now, and not only when others have had their turn."""
+        if self._link is not None:
+            self._link.flush()
 
     @property
     def unacknowledged(self) -> int:

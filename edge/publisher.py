@@ -103,9 +103,14 @@ class Publisher:
     def publish_new(self, entries: Sequence[Entry] = ()) -> None:
         """Publish what is new. `entries` are what was just appended: they are not read from disk again."""
         self._newest = entries = entries or self._newest
+        self._publish(entries)
+        self._connection.flush()
+
+    def _publish(self, entries: Sequence[Entry]) -> None:
         while self.connected and len(self._in_flight) < MAX_IN_FLIGHT and self._next <= self._journal.last_seq:
             if not (entries and entries[0].seq <= self._next <= entries[-1].seq):
-                entries = self._journal.read(self._next, self._journal.last_seq, MAX_IN_FLIGHT)
+                room = MAX_IN_FLIGHT - len(self._in_flight)
+                entries = self._journal.read(self._next, self._journal.last_seq, room)
             if not entries:
                 # trimmed before it could be published: readers learn it from the status
                 self._next = max(self._next, self._journal.trimmed_before)

@@ -6,6 +6,7 @@ state: the assets that the change leaves as they are lose no sample, no window a
 """
 
 import asyncio
+import gc
 import hashlib
 import logging
 from collections.abc import Mapping
@@ -33,6 +34,9 @@ class Supervisor:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve. Raises `JournalError` where the journal cannot be opened."""
+        # what has been made stays; to look through it for garbage would hold all else up, longer than a tick takes
+        gc.freeze()
+        gc.enable()
         stopped = asyncio.create_task(stop.wait())
         over = asyncio.Event()
         serving = asyncio.create_task(self._service.run(over))
@@ -49,6 +53,10 @@ class Supervisor:
             logger.info("%s has changed, and is in use", self._path)
             self._service, over = successor, asyncio.Event()
             serving = asyncio.create_task(successor.run(over))
+            # what is left of the one before is garbage now
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
         for task in (changed, stopped):
             task.cancel()
         over.set()

@@ -1,6 +1,7 @@
 """Samples from an OPC UA server by subscription, and the only owner of reconnection to it."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ from edge.data_acquisition.opcua_records import Records
 from edge.data_acquisition.opcua_security import Credentials
 from edge.data_acquisition.opcua_session import CONNECTION_ERRORS, connected, describe, resolve, status_words
 from edge.data_acquisition.opcua_types import ServerTypes
-from edge.data_acquisition.opcua_values import Handles, samples, waveform_block
+from edge.data_acquisition.opcua_values import Handles, looked_into, samples, waveform_block
 
 logger = logging.getLogger(__name__)
 
@@ -231,16 +232,25 @@ class OpcuaAcquisition:
         self._nodes |= {row.index: node for row, node in found}
         self._problems |= {row.index: node for row, node in zip(rows, nodes, strict=True) if isinstance(node, str)}
         signals = [(row, node) for row, node in found if isinstance(row, SignalEntry)]
-        try:
-            shapes = await self._types.learn(client, self._monitoring.limits, signals)
-        except ua.UaError as error:
-            shapes = {}
-            self._monitoring.note(f"the server does not say what its values are made of: {describe(error)}")
-        self._problems |= await self._monitoring.monitor(client, subscription, found)
-        self._problems |= shapes
         if self._source.clock == "wall":
+            # the first values come while further items are still being created
             self._initial[[row.index for row, _ in signals]] = True
+        shapes = await self._learn(client, [(row, node) for row, node in signals if looked_into(row)])
+        self._problems |= await self._monitoring.monitor(client, subscription, found)
+        # a number is read without it: this only tells why it is none, and no value has to wait for that
+        with contextlib.suppress(TimeoutError):
+            # a server that is busy with values may answer too late: what is no number is then counted, and not explained
+            shapes |= await self._learn(client, [(row, node) for row, node in signals if not looked_into(row)])
+        self._problems |= shapes
         self._tell()
+
+    async def _learn(self, client: Client, signals: Sequence[tuple[SignalEntry, ua.NodeId]]) -> dict[int, str]:
+        """Ask what these values are made of; by signal, what keeps its value from being one number or text."""
+        try:
+            return await self._types.learn(client, self._monitoring.limits, signals)
+        except ua.UaError as error:
+            self._monitoring.note(f"the server does not say what its values are made of: {describe(error)}")
+            return {}
 
     async def _take(self, message: ua.NotificationMessage) -> None:
         """One message: data, or a sign of life."""

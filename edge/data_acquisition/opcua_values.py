@@ -30,6 +30,11 @@ def quality_of(status: int) -> Quality:
     return Quality(_BY_SEVERITY[status >> 30 & 3])
 
 
+def looked_into(row: SignalEntry) -> bool:
+    """Whether what the server says of its types is needed to read the signal: it is no number as it comes."""
+    return row.is_text or row.signal.field is not None
+
+
 class Handles:
     """Which client handles are whose; a handle is the index of its signal in the plant's tables.
 
@@ -40,7 +45,7 @@ class Handles:
         self.rows = rows
         self._kind = np.zeros(max([*rows, *waveforms], default=-1) + 2, np.uint8)
         for index, row in rows.items():
-            self._kind[index] = _SINGLE if row.is_text or row.signal.field is not None else _PLAIN
+            self._kind[index] = _SINGLE if looked_into(row) else _PLAIN
         self._kind[list(waveforms)] = _WAVEFORM
 
     def kinds(self, handle: NDArray[np.int64]) -> NDArray[np.uint8]:

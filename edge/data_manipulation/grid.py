@@ -7,7 +7,7 @@ of several samples of one signal at one time the best quality, then the largest 
 depend on the order of arrival. What comes for a closed instant is late: counted, and not used.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -166,11 +166,10 @@ class Grid:
         if not self._pending:
             return _EMPTY
         batches, self._pending = self._pending, []
-        signal, time, value, quality = (
-            np.concatenate([getattr(batch, name) for batch in batches]) for name in ("signal", "time", "value", "quality")
-        )
+        together = batches[0] if len(batches) == 1 else _concatenated(batches)
+        signal, time, value, quality = together.signal, together.time, together.value, together.quality
         if _is_sorted(time, signal):
-            return SampleBatch(signal=signal, time=time, value=value, quality=quality)
+            return together
         # the last key is the first to sort by; the best of several samples at one time stands last, and wins
         order = np.lexsort((value, -quality.astype(np.int8), signal, time))
         return SampleBatch(signal=signal[order], time=time[order], value=value[order], quality=quality[order])
@@ -217,10 +216,21 @@ class Grid:
         bad = self._bad.reshape(shape) & ~stale
         value = self._value.reshape(shape).copy()
         value[bad | stale] = np.nan
-        return GridRow(time=time, value=value, bad=bad, stale=stale, silent=self._is_silent(time), skipped=self._skipped)
+        # whoever is silent is stale before
+        silent = self._is_silent(time) if np.count_nonzero(stale) else np.zeros(shape[0], np.bool_)
+        return GridRow(time=time, value=value, bad=bad, stale=stale, silent=silent, skipped=self._skipped)
 
 
 _EMPTY = SampleBatch.of([], [], [])
+
+
+def _concatenated(batches: Sequence[SampleBatch]) -> SampleBatch:
+    return SampleBatch(
+        signal=np.concatenate([batch.signal for batch in batches]),
+        time=np.concatenate([batch.time for batch in batches]),
+        value=np.concatenate([batch.value for batch in batches]),
+        quality=np.concatenate([batch.quality for batch in batches]),
+    )
 
 
 def _select(batch: SampleBatch, rows: slice | NDArray[np.bool_]) -> SampleBatch:

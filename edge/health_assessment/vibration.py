@@ -119,6 +119,8 @@ class VibrationZones:
 
     def update(self, value: Floats, running: NDArray[np.bool_]) -> list[Zone | None]:
         """value: (n_assets, n_signals) of this instant; running: (n_assets,). None: not measured now, or standing."""
+        if not np.count_nonzero(self._measures):
+            return [None] * len(value)
         now = value.take(self._cell)
         taken = np.isfinite(now) & running & self._measures
         before = np.where(np.isnan(self._velocity), now, self._velocity)

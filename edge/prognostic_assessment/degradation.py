@@ -117,8 +117,8 @@ class DegradationTrend:
             self._block = block
             self._told, self._since = self._quantiles()
         there = np.isfinite(score)
-        self._sum[:, there] += np.maximum(score[there], SMALLEST_SCORE)
-        self._count[:, there] += 1
+        self._sum += np.where(there, np.maximum(score, SMALLEST_SCORE), 0.0)
+        self._count += there
         return np.maximum(self._told - ((time - self._since) / 1e9 / S_PER_H)[:, None], 0.0)
 
     def _end_step(self, step: int, passed: int) -> None:

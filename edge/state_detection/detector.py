@@ -263,8 +263,10 @@ class Detector:
 def _wholeness(window: Floats) -> tuple[Floats, NDArray[np.bool_]]:
     """(n_assets,) the share of numbers in each window, and whether one of them was not measured: it is not plausible."""
     rows = window.reshape(len(window), -1)
-    # NaN goes through both: of a window that passes nothing else has to be looked at
-    whole = (rows.max(axis=1) <= PLAUSIBLE) & (rows.min(axis=1) >= -PLAUSIBLE)
+    # no square is larger than their sum, and NaN goes through it: a window that passes need not be looked at closer
+    with np.errstate(over="ignore"):
+        # half of it, as sums are rounded
+        whole = np.vecdot(rows, rows) <= (PLAUSIBLE / 2) ** 2
     coverage, odd = np.ones(len(rows), np.float32), np.zeros(len(rows), np.bool_)
     if np.count_nonzero(whole) < len(rows):
         rest = rows[~whole]

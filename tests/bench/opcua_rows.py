@@ -28,7 +28,7 @@ BARE_HZ, EDGE_HZ = 2.0, 10.0
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """us: CPU of a value; memory_mb: resident; first_s: from the start to the first value"""
+    """us: CPU of a value; memory_mb: resident; first_s: from the start until the source wrote the first notification"""
 
     us: float
     rate: float
@@ -67,7 +67,6 @@ def whole_edge(kind: str, n_assets: int, rate_hz: float, field: str = "", n_edge
         address = broker(stack, folder)
         edges = [_started(stack, folder / f"edge-{n + 1}", url, address, n_assets, n, field) for n in range(n_edges)]
         edges[0].wait_for("samples", lambda: edges[0].samples, 1.0)
-        first_s = time.monotonic() - edges[0].begun
         for edge in edges:
             edge.wait_for_scores(n_assets)
         cpu_s, wall = sum(edge.cpu_s() for edge in edges), time.monotonic()
@@ -80,10 +79,13 @@ def whole_edge(kind: str, n_assets: int, rate_hz: float, field: str = "", n_edge
             raise BenchError(f"the edge refused {rejected:,.0f} of what came")
         for edge in edges:
             edge.end()
-        check_source(ended(source), f"at {values / wall:,.0f} values/s", n_edges)
+        told = ended(source)
+        check_source(told, f"at {values / wall:,.0f} values/s", n_edges)
         for edge in edges:
             # the source counts in whole microseconds
             _check_sequence(edge.home, n_assets * N_SIGNALS, round(1e6 / rate_hz) * 1000)
+    # its metrics tell of it up to a second later
+    first_s = told["taken"][0][1] - edges[0].begun
     return Measured(1e6 * cpu_s / values, values / wall, memory_mb, first_s)
 
 
@@ -143,7 +145,7 @@ def rows() -> Iterator[Row]:
         note=f"{N_ASSETS} assets scored each second, {ours[0].memory_mb:.0f} MB",
     )
     yield Row(
-        what=f"start to the first of {n_nodes:,} values",
+        what=f"start to the first notification with {n_nodes:,} values",
         unit="s",
         ours=median(each.first_s for each in ours),
         floor="creating the monitored items 0.1–0.35",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.mqtt_connection import Connected, MqttConnection, Published
+from edge.mqtt_connection import Connected, Message, MqttConnection, Published
 from edge.mqtt_link import MAX_IN_FLIGHT
 from tests.conftest import Mosquitto, running_mosquitto
 
@@ -87,3 +87,61 @@ async def publish_many(broker: Mosquitto, bear: int, count: int) -> tuple[list[i
                         break
         assert connection.unacknowledged == 0
     return found, relay
+
+
+async def test_what_leaves_together_comes_whole_and_in_order_after_the_network_took_none_of_it(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    bodies = [f"{number} {'x' * (number % 97) ** 2}".encode() for number in range(3 * MAX_IN_FLIGHT)]
+    with running_mosquitto(free_port(), tmp_path, "allow_anonymous true\nmax_inflight_messages 0\n") as broker:
+        relay = Relay(broker.port, 1)
+        url = f"mqtt://127.0.0.1:{broker.port}"
+        async with (
+            asyncio.timeout(LIMIT_S),
+            relay.listening() as port,
+            MqttConnection(url=url, client_id="api", subscriptions=["press"]) as reader,
+            MqttConnection(url=f"mqtt://127.0.0.1:{port}", client_id="edge-1") as connection,
+        ):
+            for each in (reader, connection):
+                async for event in each:
+                    if isinstance(event, Connected):
+                        break
+            # the relay has no turn before all of it is handed over
+            for body in bodies:
+                assert connection.publish("press", body) is not None
+            connection.flush()
+            found = [event.payload async for event in messages(reader, len(bodies))]
+            said = [event async for event in published(connection, len(bodies))]
+    assert found == bodies
+    assert [event.mid for event in said] == list(range(1, len(bodies) + 1))
+    assert all(event.subscribed for event in said)
+
+
+async def test_a_broker_says_where_nobody_wants_a_message(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    with running_mosquitto(free_port(), tmp_path, "allow_anonymous true\n") as broker:
+        async with (
+            asyncio.timeout(LIMIT_S),
+            MqttConnection(url=f"mqtt://127.0.0.1:{broker.port}", client_id="edge-1") as connection,
+        ):
+            async for event in connection:
+                if isinstance(event, Connected):
+                    connection.publish("press", b"1")
+                elif isinstance(event, Published):
+                    break
+    assert event == Published(1, subscribed=False)
+
+
+async def messages(connection: MqttConnection, count: int) -> AsyncIterator[Message]:
+    async for event in connection:
+        if isinstance(event, Message):
+            yield event
+            if not (count := count - 1):
+                return
+
+
+async def published(connection: MqttConnection, count: int) -> AsyncIterator[Published]:
+    async for event in connection:
+        if isinstance(event, Published):
+            yield event
+            if not (count := count - 1):
+                return

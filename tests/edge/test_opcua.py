@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from asyncua import Server, ua
+from asyncua.server.internal_session import InternalSession
 
 from edge.check import check
 from edge.contracts.plant import OpcuaSource, Plant
@@ -175,8 +176,9 @@ async def test_check_says_in_words_what_is_wrong(server: Server, plant: Plant, t
     assert any("there is no such model; `python -m models train` makes one" in text for text in findings)
 
 
+@pytest.mark.parametrize("before_the_answer", [False, True])
 async def test_a_value_that_has_been_so_for_long_is_no_wrong_clock(
-    server: Server, plant: Plant, tmp_path: Path, acquired: Acquired
+    server: Server, plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before_the_answer: bool
 ) -> None:
     index = await server.register_namespace("urn:x")
     node = await server.nodes.objects.add_variable(ua.NodeId("speed", index), "speed", 1480.0)
@@ -184,6 +186,15 @@ async def test_a_value_that_has_been_so_for_long_is_no_wrong_clock(
     await node.write_value(ua.DataValue(ua.Variant(1480.0), SourceTimestamp=yesterday, ServerTimestamp=datetime.now(UTC)))
     source = replace(plant.sources["plc"], clock="wall")
     fresh = Acquired(replace(plant, sources={**plant.sources, "plc": source}), tmp_path)
+    create = InternalSession.create_monitored_items
+
+    async def slow(session: InternalSession, parameters: ua.CreateMonitoredItemsParameters) -> object:
+        created = await create(session, parameters)
+        await until("the value", lambda: fresh.values)
+        return created
+
+    if before_the_answer:
+        monkeypatch.setattr(InternalSession, "create_monitored_items", slow)
     task = asyncio.create_task(fresh.acquisition.run())
     await until("the value", lambda: fresh.values)
     assert fresh.account.status().problem is None
