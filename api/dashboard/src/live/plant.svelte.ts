@@ -94,9 +94,9 @@ class Plant {
     });
   }
 
-  /** Nobody tells how edges and sources are: what was said of them last is not how they are. */
+  /** Nobody tells how edges and sources are, or nobody has told yet: what was said of them last is not how they are. */
   get blind(): boolean {
-    return this.connection === "lost" || this.broker?.connected === false;
+    return this.connection === "lost" || this.broker?.connected !== true;
   }
 
   /** Be told of every assessment of an asset, also of late ones; returns the way out. */
