@@ -58,6 +58,8 @@ def test_each_process_may_die_and_come_back(running: tuple[Site, dict[str, Proce
 
     processes["api"].kill()
     expect(page.get_by_test_id("connection")).not_to_have_attribute("data-state", "live", timeout=30_000)
+    # what it said last is not how it is
+    expect(page.get_by_test_id("edge-state")).to_contain_text("unknown")
     processes["api"].start()
     wait_for("the api answers", lambda: site.get("/assets"))
     _scores_move(site)

@@ -19,39 +19,48 @@ function usualStep(points: readonly Point[]): number {
 const GAP_STEPS = 4;
 const SHORTEST_GAP_S = 3;
 
-// all charts of a page ask this of the same points, one after another
-let known = { points: [] as readonly Point[], n: 0, end: 0, gap: SHORTEST_GAP_S };
+interface Rows {
+  gap: number;
+  time: number[];
+  /** null where values are missing for long, which breaks the lines */
+  points: (Point | null)[];
+}
 
-function gapS(points: readonly Point[]): number {
+// all charts of a page ask this of the same points, one after another
+const known = new WeakMap<readonly Point[], { n: number; end: number; rows: Rows }>();
+
+function rowsOf(points: readonly Point[]): Rows {
   const [n, end] = [points.length, points.at(-1)?.t ?? 0];
-  if (known.points !== points || known.n !== n || known.end !== end) {
-    known = { points, n, end, gap: Math.max(SHORTEST_GAP_S, GAP_STEPS * usualStep(points)) };
+  let found = known.get(points);
+  if (found?.n !== n || found.end !== end) known.set(points, (found = { n, end, rows: broken(points) }));
+  return found.rows;
+}
+
+function broken(points: readonly Point[]): Rows {
+  const rows: Rows = { gap: Math.max(SHORTEST_GAP_S, GAP_STEPS * usualStep(points)), time: [], points: [] };
+  let before = Infinity;
+  for (const point of points) {
+    if (point.t - before > rows.gap) {
+      rows.time.push((point.t + before) / 2);
+      rows.points.push(null);
+    }
+    before = point.t;
+    rows.time.push(point.t);
+    rows.points.push(point);
   }
-  return known.gap;
+  return rows;
 }
 
 /** Time and one column for each `pick`; where values are missing for long, a row of nulls breaks the lines. */
 export function columns(points: readonly Point[], picks: ((point: Point) => number | null)[]): [number[], ...Column[]] {
-  const time: number[] = [];
-  const picked: Column[] = picks.map(() => []);
-  const gap = gapS(points);
-  let before = Infinity;
-  for (const point of points) {
-    if (point.t - before > gap) {
-      time.push((point.t + before) / 2);
-      for (const column of picked) column.push(null);
-    }
-    before = point.t;
-    time.push(point.t);
-    picks.forEach((pick, i) => picked[i]?.push(pick(point)));
-  }
-  return [time, ...picked];
+  const { time, points: rows } = rowsOf(points);
+  return [time, ...picks.map((pick) => rows.map((point) => (point === null ? null : pick(point))))];
 }
 
 /** Where the asset was anomalous, and where nothing could be said. */
 export function stretches(points: readonly Point[]): Stretch[] {
   const found: Stretch[] = [];
-  const gap = gapS(points);
+  const { gap } = rowsOf(points);
   const step = usualStep(points);
   points.forEach((point, i) => {
     const { state } = point.assessment;

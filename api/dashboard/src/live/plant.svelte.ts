@@ -94,6 +94,11 @@ class Plant {
     });
   }
 
+  /** Nobody tells how edges and sources are, or nobody has told yet: what was said of them last is not how they are. */
+  get blind(): boolean {
+    return this.connection === "lost" || this.broker?.connected !== true;
+  }
+
   /** Be told of every assessment of an asset, also of late ones; returns the way out. */
   watch(asset: string, watcher: Watcher): () => void {
     const watchers = this.#watchers.get(asset) ?? new Set();

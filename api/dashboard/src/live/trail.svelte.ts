@@ -26,7 +26,8 @@ export class Trail {
   problem = $state<Problem | null>(null);
   /** its history is there, or why it is not */
   readonly fetched: Promise<void>;
-  #pending = false;
+  #changed = -Infinity;
+  #later: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
   #unwatch: () => void;
   #repaintMs: number;
@@ -42,6 +43,7 @@ export class Trail {
 
   stop(): void {
     this.#stopped = true;
+    clearTimeout(this.#later);
     this.#unwatch();
   }
 
@@ -84,11 +86,15 @@ export class Trail {
       this.loading = true;
       void this.#load(true);
     }
-    if (this.#pending) return;
-    this.#pending = true;
-    setTimeout(() => {
-      this.#pending = false;
-      this.version++;
-    }, this.#repaintMs);
+    // with what else has changed by this, or else later: each change by itself would be laid out by itself
+    if (performance.now() - this.#changed >= this.#repaintMs) this.#change();
+    else this.#later ??= setTimeout(() => this.#change(), this.#repaintMs);
+  }
+
+  #change(): void {
+    clearTimeout(this.#later);
+    this.#later = undefined;
+    this.#changed = performance.now();
+    this.version++;
   }
 }

@@ -116,6 +116,10 @@ export const operationsTexts = {
     sv: "Inga öppna ärenden, och allt som ska vara anslutet är det.",
     en: "No open cases, and everything that should be connected is.",
   },
+  nextUnknown: {
+    sv: "Utan kontakt med servern är det inte känt hur edge och källor mår.",
+    en: "Without the server it is not known how edges and sources are.",
+  },
   byTime: { sv: "Senast {time}", en: "By {time}" },
   leftTime: { sv: "{time} kvar", en: "{time} left" },
   atOnce: { sv: "Genast", en: "At once" },

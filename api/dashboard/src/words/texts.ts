@@ -247,6 +247,7 @@ export const texts = {
   noEdges: { sv: "Ingen edge har hört av sig än.", en: "No edge has reported yet." },
   online: { sv: "i drift", en: "online" },
   offline: { sv: "bortkopplad", en: "offline" },
+  notKnown: { sv: "okänt", en: "unknown" },
   nobodyAnswered: { sv: "Servern svarar inte.", en: "The server does not answer." },
 } as const satisfies Record<string, Bilingual>;
 
