@@ -281,13 +281,18 @@ def findings(played: Play, said: Said) -> list[Finding]:
 
 
 def false_alarms(played: Play, said: Said, grace_s: float, rule: str = "anomaly") -> list[Alarm]:
-    """Alarms of rules that begin so, when nothing was wrong, and nothing had been for `grace_s`."""
+    """Of rules that begin so, each time that an alarm became active when nothing was wrong, nor had been for `grace_s`.
+
+    One that nobody acknowledges becomes active again and again.
+    """
     grace_ns = round(grace_s * 1e9)
     wrong = [(each.begins, each.ends + grace_ns) for each in troubles(played)]
     return [
         alarm
         for alarm in said.alarms
-        if _begun(alarm) and alarm.rule.startswith(rule) and not any(first <= alarm.raised <= last for first, last in wrong)
+        if alarm.state is AlarmState.ACTIVE_UNACKNOWLEDGED
+        and alarm.rule.startswith(rule)
+        and not any(first <= alarm.changed <= last for first, last in wrong)
     ]
 
 
@@ -302,10 +307,6 @@ def life_errors(played: Play, said: Said) -> NDArray[np.float64]:
             life = next((number for number, each in enumerate(failing) if each.begins <= time <= each.ends), -1)
             rows.append((truth, *told, life))
     return np.array(rows).reshape(len(rows), 5)
-
-
-def _begun(alarm: Alarm) -> bool:
-    return alarm.state is AlarmState.ACTIVE_UNACKNOWLEDGED and alarm.changed == alarm.raised
 
 
 def _first(alarms: Sequence[Alarm], rule: str, trouble: Trouble) -> Alarm | None:

@@ -102,8 +102,9 @@ def page(told: Sequence[Told], minutes: float) -> str:
         "",
         "- **found**: an anomaly alarm that began in the time of the fault (one that stood already does not count); **lead**: "
         "hours from it until the fault was complete, or repaired",
-        "- **false**: anomaly alarms when nothing was wrong, nor had been for half an hour. All stories have the same machine "
-        "with the same noise: a healthy moment that is one false alarm in `quiet` may be one in each story of `week`, too",
+        "- **false**: times that an anomaly alarm became active when nothing was wrong, nor had been for half an hour. "
+        "All stories have the same machine with the same noise: a healthy moment that is one false alarm in `quiet` may be one "
+        "in each story of `week`, too",
         "- **reached**: how far the fault had come when it was repaired, or when it was complete; 1 is failure",
         "- **limits**: the fixed alarm limits that the plant has today: the floor",
         "- **first**, **at last**: the fault that the case of the first alarm named when it first named one, and at its end; "

@@ -20,7 +20,7 @@ from edge.contracts.errors import KullagerError, RecordingError
 from edge.contracts.plant import Plant
 from edge.contracts.plant_file import load_plant
 from edge.contracts.sample_batch import SampleBatch
-from models.arguments import parser
+from models.arguments import CYCLES, DEFAULTS, parser
 from models.settings import Settings, UnfitSettings
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _train(options: argparse.Namespace) -> None:
     from models.card import card
     from models.card_page import page
+    from models.cycles import with_window
     from models.dataset import read_recording, select
     from models.export import write
     from models.fleet import joined
@@ -75,6 +76,8 @@ def _train(options: argparse.Namespace) -> None:
         logger.info("reading '%s' from %s", asset, options.data)
         recording = read_recording(options.data, plant, asset, zone=options.time_zone)
         recordings.append(select(recording, options.rows, options.first, options.last))
+    if options.window == CYCLES:
+        settings = with_window(settings, recordings[0], plant.assets[options.asset])
     labels = None
     if options.labels:
         labels = [read_labels(options.labels, asset, may_be_silent=bool(options.also)) for asset in assets]
@@ -102,6 +105,7 @@ def _chosen(recording: "Recording", plant: Plant, settings: Settings, labels: "L
         plant,
         n_samples=settings.n_samples,
         min_coverage=settings.min_coverage,
+        since_change=settings.since_change,
         without=settings.without,
         labels=labels,
     )
@@ -156,7 +160,7 @@ def _put(path: Path, content: bytes) -> float:
 def _limits(options: argparse.Namespace) -> Settings:
     """The settings that every model with a limit has."""
     return Settings(
-        n_samples=options.window,
+        n_samples=DEFAULTS.n_samples if options.window == CYCLES else options.window,
         false_alarms=options.false_alarms,
         persistence=options.persistence,
         version=options.version,

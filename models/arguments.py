@@ -9,6 +9,8 @@ from edge.formats.json_message import parse_time
 from models.settings import FAMILIES, FEATURES, Settings
 
 DEFAULTS: Final = Settings()
+# a window for which the machine's counter of parts says how long it is
+CYCLES: Final = "cycles"
 SKAB_PLANT: Final = Path("tests/cases/skab/plant.toml")
 
 
@@ -62,6 +64,12 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--horizon", type=float, metavar="HOURS", help="longest remaining life that is told")
     _add_detector(one)
+    one.add_argument(
+        "--window",
+        type=_window,
+        default=DEFAULTS.n_samples,
+        help=f"trailing window in grid instants, or {CYCLES}: ten cycles of a machine that counts its parts (%(default)s)",
+    )
     one.add_argument("--auto", action="store_true", help="choose family and features by what healthy data say of them")
 
     one = verbs.add_parser("wrap", help="put a model of any framework (ONNX) behind the contract, calibrated on healthy data")
@@ -117,6 +125,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--plant", type=Path, default=SKAB_PLANT, help="plant file with its columns (%(default)s)")
     one.add_argument("--asset", default="rig", help="its asset (%(default)s)")
     _add_detector(one)
+    one.add_argument("--window", type=int, default=DEFAULTS.n_samples, help="trailing window in grid instants (%(default)s)")
     return made
 
 
@@ -129,7 +138,6 @@ def _add_detector(verb: argparse.ArgumentParser) -> None:
         metavar="KIND,…",
         help=f"of each window beside the means: {', '.join(FEATURES)}, or none (default: none)",
     )
-    verb.add_argument("--window", type=int, default=DEFAULTS.n_samples, help="trailing window in grid instants (%(default)s)")
 
 
 def _add_healthy(verb: argparse.ArgumentParser) -> None:
@@ -178,6 +186,13 @@ def _named_file(text: str) -> tuple[str, Path]:
     if not (name and equals and path):
         raise argparse.ArgumentTypeError(f"'{text}' should be a waveform and its file, such as acceleration=blocks.npz")
     return name, Path(path)
+
+
+def _window(text: str) -> int | str:
+    try:
+        return text if text == CYCLES else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' should be a number of instants, or {CYCLES}") from None
 
 
 def _features(text: str) -> tuple[str, ...]:

@@ -27,8 +27,8 @@ WEEK_S: Final = 7 * 86_400.0
 # before the rate of alarms decides, limits are brought to this quantile of their statistics: a machine whose alarms are rare
 # is still not to look anomalous every hour
 USUAL: Final = 0.99
-# windows in the mean of scores that last: an hour, where a window of 30 is of one second
-SUSTAINED_WINDOWS: Final = 120
+# in the mean of scores that last: an hour, where an instant is a second
+SUSTAINED_INSTANTS: Final = 3600
 # how often the held-out time holds the mean's, at least; and how much higher than in all of it the mean may come, as days
 # differ: on simulated machines, of other seeds than those that the documentation tells of, it came up to 1.3 times as high
 SUSTAINED_TIMES: Final = 10
@@ -124,7 +124,7 @@ def calibrate(
         scores=scores,
         expected=held.expected,
         false_alarms=FalseAlarms(count=count, observed_s=len(score) * period_s),
-        sustained=sustained_limit([score[here] / level for here in blocks], SUSTAINED_WINDOWS * n_samples),
+        sustained=sustained_limit([score[here] / level for here in blocks], SUSTAINED_INSTANTS),
     )
 
 

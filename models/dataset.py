@@ -1,6 +1,7 @@
 """Recordings, and the healthy windows a model learns from: made by the edge's own grid, so training sees what service will."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -170,6 +171,7 @@ def healthy_data(
     *,
     n_samples: int,
     min_coverage: float,
+    since_change: bool = False,
     without: Sequence[str] = (),
     labels: Labels | None = None,
     waveforms: Sequence[WaveformRecording] = (),
@@ -177,7 +179,8 @@ def healthy_data(
 ) -> HealthyData:
     """Grid and windows of a recording, all of it taken as healthy where no labels say more.
 
-    without: signals to leave out of the model; waveforms: the blocks of fast signals that the model takes;
+    since_change: as in `Settings`; without: signals to leave out of the model;
+    waveforms: the blocks of fast signals that the model takes;
     watch: is given the batches and their number, to show progress.
     Raises `RecordingError` where the recording cannot teach anything, `LabelError` where labels do not belong to it.
     """
@@ -203,8 +206,14 @@ def healthy_data(
         healthy = labels.healthy(ends - round((n_samples - 1) * asset.period_s * 1e9), ends)
         windows = replace(scored, last=scored.last[healthy])
     contexts = [name for name in asset.context if name in recording.texts and name in grid.signals and name not in without]
-    codes, changed = context_of(grid, contexts, windows)
-    modes, columns, belongs = learn_modes(contexts, recording.texts, codes, changed, len(names))
+    codes, changes = context_of(grid, contexts, windows)
+    begins = windows.last - (n_samples - 1)
+    if since_change:
+        # what is left of each window, after a change of one context or another, is enough of it
+        begins = windows.last - (math.ceil(min_coverage * n_samples) - 1)
+    modes, columns, belongs = learn_modes(contexts, recording.texts, codes, changes[windows.last] > begins[:, None], len(names))
+    if since_change and len(columns):
+        windows, scored = (replace(each, since=changes[:, columns].max(axis=1)) for each in (windows, scored))
     windows = replace(windows, last=windows.last[belongs])
     codes = codes[belongs][:, columns]
     needed = max(4 * n_samples, 10 * len(names))
@@ -264,8 +273,9 @@ def _with_blocks(windows: Windows, time: NDArray[np.int64], asset: Asset, wavefo
     return windows
 
 
-def context_of(grid: GridValues, names: Sequence[str], windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """(n_windows, n_names): the numbers of the texts at the end of each window, -1 where missing, and whether they changed."""
+def context_of(grid: GridValues, names: Sequence[str], windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(n_windows, n_names) the numbers of the texts at the end of each window, -1 where missing; and (n_instants, n_names) at
+    which row each had changed last."""
     texts = grid.value[:, [grid.signals.index(name) for name in names]]
     newest = np.nan_to_num(texts, nan=-1.0).astype(np.int64)
     row = np.arange(len(texts))[:, None]
@@ -275,7 +285,7 @@ def context_of(grid: GridValues, names: Sequence[str], windows: Windows) -> tupl
     known = np.take_along_axis(newest, last_there, axis=0)
     differs[1:] = (known[1:] != known[:-1]) & (known[:-1] >= 0)
     last_change = np.maximum.accumulate(np.where(differs, row, 0), axis=0)
-    return newest[windows.last], last_change[windows.last] > windows.last[:, None] - (windows.n_samples - 1)
+    return newest[windows.last], last_change
 
 
 def check(recording: Recording, names: Sequence[str]) -> None:

@@ -103,6 +103,8 @@ class Windows:
     values:    (n_instants, n_signals) float32 in plant units, NaN where missing
     last:      (n_windows,) int64, the row of `values` at which each window ends
     n_samples: rows in a window
+    since:     (n_instants,) int64, the first row of `values` that belongs to a window that ends at each of them: what came
+               before is missing to it; None where all of it belongs
     waveforms: of each fast signal its blocks (n_blocks, n_points) float32, and (n_instants,) int64 which is the newest at
                each row of `values`
     """
@@ -110,6 +112,7 @@ class Windows:
     values: NDArray[np.float32]
     last: NDArray[np.int64]
     n_samples: int
+    since: NDArray[np.int64] | None = None
     waveforms: Mapping[str, tuple[NDArray[np.float32], NDArray[np.int64]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -118,7 +121,16 @@ class Windows:
     def take(self, index: NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """Some windows, copied out as a model takes them: (n_taken, n_samples, n_signals)."""
         views = np.moveaxis(sliding_window_view(self.values, self.n_samples, axis=0), -1, 1)
-        return np.ascontiguousarray(views[self.last[index] - (self.n_samples - 1)])
+        last = self.last[index]
+        found = np.ascontiguousarray(views[last - (self.n_samples - 1)])
+        if self.since is not None:
+            # most windows are all of one product
+            missing = np.maximum(self.since[last] - (last - (self.n_samples - 1)), 0)
+            (young,) = missing.nonzero()
+            rows = found[young]
+            rows[np.arange(self.n_samples) < missing[young, None]] = np.nan
+            found[young] = rows
+        return found
 
     def inputs(self, index: NDArray[np.int64] | slice) -> Inputs:
         """What a model is given for some windows, but their context: the windows, and the newest blocks of fast signals."""

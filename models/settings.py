@@ -26,6 +26,7 @@ class Settings:
     persistence:  consecutive scores ≥ 1 before the asset counts as anomalous
     min_coverage: share of values that a window needs
     without:      signals to leave out
+    since_change: windows hold only what came since the product changed: in short series a whole one would come late
     operating:    signals that say how the machine is run: where they are as never in training, nothing is judged
     horizon_h:    longest remaining life that is told [h]; None: by the lives that were recorded
     """
@@ -38,6 +39,7 @@ class Settings:
     min_coverage: float = 0.5
     version: str = "1"
     without: Sequence[str] = ()
+    since_change: bool = False
     operating: Sequence[str] = ()
     horizon_h: float | None = None
 

@@ -45,6 +45,7 @@ def specification(
         faults=faults,
         persistence=settings.persistence,
         min_coverage=settings.min_coverage,
+        since_change=settings.since_change and bool(data.modes.contexts),
         sustained=calibration.sustained,
         false_alarms_per_week=_rounded(alarms.per_week),
         trained_on=data.trained_on,

@@ -79,6 +79,7 @@ def train(
             plant,
             n_samples=settings.n_samples,
             min_coverage=settings.min_coverage,
+            since_change=settings.since_change,
             without=settings.without,
             labels=labels,
             waveforms=waveforms,

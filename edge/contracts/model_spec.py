@@ -65,6 +65,7 @@ class ModelSpec:
 
     persistence:           consecutive instants with a score ≥ 1 before an asset counts as anomalous
     min_coverage:          share of grid values a window needs to be scored (0..1)
+    since_change:          windows hold only what came since the context last changed, the rest of them is missing
     sustained:             where small scores that last count, too
     false_alarms_per_week: alarms per machine-week on held-out healthy data
     """
@@ -81,6 +82,7 @@ class ModelSpec:
     faults: tuple[str, ...] = ()
     persistence: int = 1
     min_coverage: float = 0.5
+    since_change: bool = False
     sustained: SustainedLimit | None = None
     false_alarms_per_week: float | None = None
     trained_on: TrainedOn | None = None

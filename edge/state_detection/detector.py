@@ -122,6 +122,9 @@ class Detector:
         n_assets = len(held)
         window = self._window[:n_assets]
         window[:] = held if self._all_columns else held[:, :, columns]
+        changed = self._changed(held, seen)
+        if changed is not None and changed.any() and spec.since_change:
+            changed = self._forget(window, held, changed, seen)
         self._window[n_assets:] = window[-1:]
         blocks = {wave.name: seen.waveforms[wave.name] for wave in spec.waveforms}
         coverage, odd = _wholeness(window)
@@ -131,7 +134,7 @@ class Detector:
             (coverage < spec.min_coverage, Reason.LOW_COVERAGE),
             (seen.filled < spec.n_samples, Reason.WARMING_UP),
             *((block.missing, Reason.WARMING_UP) for block in blocks.values()),
-            (self._changed(held, seen), Reason.CHANGEOVER),
+            (changed, Reason.CHANGEOVER),
             (_any_of(seen.bad, needed), Reason.BAD_QUALITY),
             (_any_of(seen.stale, needed), Reason.STALE),
             *((block.stale, Reason.STALE) for block in blocks.values()),
@@ -172,6 +175,20 @@ class Detector:
         differs = before != seen.value[:, None, self._context].astype(np.float32)
         # as a rule nothing differs
         return np.asarray((differs & ~np.isnan(before)).any(axis=(1, 2))) if np.count_nonzero(differs) else None
+
+    def _forget(self, window: Floats, held: Floats, changed: NDArray[np.bool_], seen: Observation) -> NDArray[np.bool_]:
+        """Takes what came before the last change out of the model's windows; (n_assets,) where too little is left of them."""
+        rows = np.flatnonzero(changed)
+        before = held[rows][:, :, self._context]
+        differs = ((before != seen.value[rows][:, None, self._context].astype(np.float32)) & ~np.isnan(before)).any(axis=2)
+        # whatever is not newer than the last instant that differs
+        forgotten = np.logical_or.accumulate(differs[:, ::-1], axis=1)[:, ::-1]
+        young = window[rows]
+        young[forgotten] = np.nan
+        window[rows] = young
+        left = np.zeros_like(changed)
+        left[rows] = _wholeness(young)[0] < self.model.spec.min_coverage
+        return left
 
     def _padded(self, rows: Floats) -> Floats:
         return np.concatenate([rows, np.repeat(rows[-1:], self._n_padded - len(rows), axis=0)])
