@@ -247,7 +247,7 @@ class Finding:
     """What became of one fault: hours from its first trace to the alarm, from the alarm to its failure (or repair), and names.
 
     after_h, lead_h: None where no alarm stood in its time; limit_after_h: the same of the plant's fixed alarm limits
-    first_named, named: the fault mode of the case when it first had one, and at its end
+    first_named, named: the fault mode that was named first from the alarm on while the fault was there, and the last one
     """
 
     trouble: Trouble
@@ -264,8 +264,9 @@ def findings(played: Play, said: Said) -> list[Finding]:
     for trouble in troubles(played):
         alarm = _first(said.alarms, "anomaly", trouble)
         limit = _first(said.alarms, "limit-alarm-", trouble)
-        of_it = [case for case in said.cases if alarm is not None and case.case_id == alarm.case_id]
-        names = [case.fault.name for case in of_it if case.fault is not None and case.changed <= trouble.ends]
+        # what grows slowly shows only now and then at first, and may have several cases
+        of_it = [case for case in said.cases if alarm is not None and alarm.changed <= case.changed <= trouble.ends]
+        names = [case.fault.name for case in of_it if case.fault is not None]
         until = trouble.fails or trouble.ends
         found.append(
             Finding(

@@ -107,8 +107,8 @@ def page(told: Sequence[Told], minutes: float) -> str:
         "in each story of `week`, too",
         "- **reached**: how far the fault had come when it was repaired, or when it was complete; 1 is failure",
         "- **limits**: the fixed alarm limits that the plant has today: the floor",
-        "- **first**, **at last**: the fault that the case of the first alarm named when it first named one, and at its end; "
-        "where two faults are there at once the case may rightly name the other",
+        "- **first**, **at last**: the fault that was named first from the alarm on, and the last one while it was there; "
+        "where two are there at once the other may rightly be named",
         "",
     ]
     for scenario in STORIES:
