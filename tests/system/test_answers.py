@@ -37,6 +37,27 @@ FAULTS: dict[str, tuple[Answer | None, str]] = {
 }
 
 
+# what a problem says of itself, and the sentence about it; what has no type is told in the words that it came with
+TOLD = (
+    ({"type": "/problems/database"}, "Serverns databas svarar inte.", "The server's database does not answer."),
+    (
+        {"type": "/problems/role-too-low", "role": "engineer"},
+        "Det här kräver rollen ingenjör, som du inte har.",
+        "This needs the role of engineer, which you do not have.",
+    ),
+    (
+        {"type": "/problems/edge-refused", "edge": "edge-7"},
+        "edge-7 utförde det inte. Med dess egna ord: ”not on a Sunday”",
+        "edge-7 did not do it. In its own words: “not on a Sunday”",
+    ),
+    (
+        {"type": "https://proxy.example/sunday"},
+        "Med serverns egna ord: ”not on a Sunday”",
+        "In the server's own words: “not on a Sunday”",
+    ),
+)
+
+
 class Liar(ThreadingHTTPServer):
     """Serves what is at `origin`, below a path; what is in `lies` is answered so, and a lie about a change tells it first."""
 
@@ -138,6 +159,18 @@ def test_what_is_no_answer_is_said_in_words(page: Page, liar: Liar) -> None:
     page.reload()
     expect(page.get_by_test_id("figures")).to_be_visible(timeout=60_000)
     expect(trouble(page)).to_have_count(0)
+
+
+def test_a_problem_is_said_in_the_language_of_the_page(page: Page, liar: Liar) -> None:
+    for n, (problem, swedish, english) in enumerate(TOLD):
+        body = orjson.dumps({"title": "Conflict", "status": 409, "detail": "not on a Sunday", **problem})
+        liar.lies = {("GET", FIGURES): (409, "application/problem+json", body, len(body))}
+        page.goto(f"{liar.url}/?lang=sv&{n}#/operations/figures")
+        expect(page.get_by_role("alert").filter(has_text=f"hämtas: {swedish}")).to_be_visible(timeout=60_000)
+        page.get_by_test_id("language-en").click()
+        expect(trouble(page)).to_contain_text(f"fetched: {english}")
+        own = trouble(page).get_by_text("not on a Sunday")
+        assert (own.count() > 0) == ("Sunday" in english), "what has a sentence of its own shows no English"
 
 
 def test_a_change_that_is_answered_badly_was_made_all_the_same(page: Page, liar: Liar) -> None:

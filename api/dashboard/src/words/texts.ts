@@ -180,10 +180,6 @@ export const texts = {
   firstOut: { sv: "Först ut", en: "First-out" },
   firstOutLong: { sv: "Ärendet började med det här larmet", en: "The case began with this alarm" },
   evidence: { sv: "Hämta underlag (zip)", en: "Download evidence (zip)" },
-  noEvidence: {
-    sv: "Det finns inget underlag: det skrivs någon minut efter larmet och sparas en begränsad tid.",
-    en: "There is no evidence: it is written a minute or so after the alarm and kept for a limited time.",
-  },
   returnToService: { sv: "Ta i drift igen", en: "Return to service" },
   closedAlarms: { sv: "Avslutade", en: "Closed" },
   allAlarms: { sv: "Alla larm", en: "All alarms" },
@@ -248,6 +244,10 @@ export const texts = {
   online: { sv: "i drift", en: "online" },
   offline: { sv: "bortkopplad", en: "offline" },
   nobodyAnswered: { sv: "Servern svarar inte.", en: "The server does not answer." },
+  httpError: { sv: "Svaret var ett fel utan ord (HTTP {status}).", en: "The answer was an error without words (HTTP {status})." },
+  ownWords: { sv: "Med serverns egna ord: ”{detail}”", en: "In the server's own words: “{detail}”" },
+  theEdge: { sv: "Edgen", en: "The edge" },
+  aWhile: { sv: "en stund", en: "a while" },
 } as const satisfies Record<string, Bilingual>;
 
 export type TextKey = keyof typeof texts;
