@@ -52,8 +52,8 @@ TOLD = (
     ),
     (
         {"type": "https://proxy.example/sunday"},
-        "Med serverns egna ord: ”not on a Sunday”",
-        "In the server's own words: “not on a Sunday”",
+        "Servern säger med egna ord: ”not on a Sunday”",
+        "The server says in its own words: “not on a Sunday”",
     ),
 )
 
@@ -196,7 +196,7 @@ def test_of_an_edge_that_says_no_more_than_it_must_everything_is_shown(page: Pag
     site = make_site(PUMP_PLANT)
     site.start_api()
     since = "2026-11-23T09:00:00Z"
-    sources = {"plc": {"state": "connected", "since": since}}
+    sources = {"plc": {"state": "disconnected", "since": since, "problem": "nobody is there"}}
     status = {"edge": "edge-1", "online": True, "time": since, "version": "0.0.1", "sources": sources}
     topic = load_plant(PUMP_PLANT).topics.edge_status("edge-1")
     publish.single(topic, orjson.dumps(status), qos=1, retain=True, port=site.mosquitto.port)
@@ -204,3 +204,5 @@ def test_of_an_edge_that_says_no_more_than_it_must_everything_is_shown(page: Pag
     for view, shown in (("report", "report"), ("data", "edge-edge-1")):
         page.goto(f"{site.url}/#/operations/{view}")
         expect(page.get_by_test_id(shown)).to_be_visible(timeout=60_000)
+    # its own words are marked as such, for those who read them and for those who hear them
+    expect(page.locator("q[lang=en]").first).to_have_text("nobody is there")

@@ -143,7 +143,7 @@ export function inWords({ unreachable, status, details, waitS }: Problem): strin
   };
   const known: Bilingual | undefined = (sentences as Record<string, Bilingual>)[details.type ?? ""];
   if (known !== undefined) return words.fill(known, values);
-  return detail === "" ? words.text("httpError", { status: String(status) }) : words.fill(texts.ownWords, values);
+  return detail === "" ? words.text("httpError", { status: String(status) }) : words.fill(texts.serverSays, values);
 }
 
 /** What is no answer of the API's, nor the lack of one, is an error of this page's and thrown on. */

@@ -226,8 +226,8 @@ export const texts = {
     en: "{edge} is offline: no new assessments arrive.",
   },
   brokerAway: {
-    sv: "Servern når inte brokern, så inga nya bedömningar kommer: {problem}",
-    en: "The server cannot reach the broker, so no new assessments arrive: {problem}",
+    sv: "Servern når inte brokern, så inga nya bedömningar kommer: ”{problem}”",
+    en: "The server cannot reach the broker, so no new assessments arrive: “{problem}”",
   },
   staleFor: { sv: "Inget nytt på {age}", en: "Nothing new for {age}" },
   staleSince: { sv: "Inget nytt sedan {time}", en: "Nothing new since {time}" },
@@ -245,7 +245,8 @@ export const texts = {
   offline: { sv: "bortkopplad", en: "offline" },
   nobodyAnswered: { sv: "Servern svarar inte.", en: "The server does not answer." },
   httpError: { sv: "Svaret var ett fel utan ord (HTTP {status}).", en: "The answer was an error without words (HTTP {status})." },
-  ownWords: { sv: "Med serverns egna ord: ”{detail}”", en: "In the server's own words: “{detail}”" },
+  serverSays: { sv: "Servern säger med egna ord: ”{detail}”", en: "The server says in its own words: “{detail}”" },
+  ownWords: { sv: "Med egna ord:", en: "In its own words:" },
   theEdge: { sv: "Edgen", en: "The edge" },
   aWhile: { sv: "en stund", en: "a while" },
 } as const satisfies Record<string, Bilingual>;
