@@ -376,6 +376,17 @@ export const rejections: Record<string, Bilingual> = {
   "unknown-handle": { sv: "okänd nod", en: "unknown node" },
   "queue-overflow": { sv: "kön full", en: "queue overflow" },
   "sequence-gap": { sv: "lucka i följden", en: "gap in the sequence" },
+  "bad-waveform": { sv: "dålig kvalitet på snabb signal", en: "fast signal of bad quality" },
+  "no-such-field": { sv: "fältet saknas", en: "field missing" },
+  "wrong-length": { sv: "fel längd", en: "wrong length" },
+  "wrong-rate": { sv: "fel samplingstakt", en: "wrong sample rate" },
+  undecodable: { sv: "oläsligt", en: "undecodable" },
+  compressed: { sv: "komprimerat", en: "compressed" },
+  "not-sparkplug": { sv: "inte Sparkplug B", en: "not Sparkplug B" },
+  "no-birth": { sv: "födelsemeddelande saknas", en: "birth message missing" },
+  "no-seq": { sv: "löpnummer saknas", en: "sequence number missing" },
+  "unknown-metric": { sv: "okänd metrik", en: "unknown metric" },
+  retained: { sv: "sparat av brokern", en: "kept by the broker" },
 };
 
 /** Where no advice names the fault; as the edge's own tables have it (edge/knowledge). */
