@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from api.credentials import digest
 from api.guesses import Guesses
-from api.problems import Problem
+from api.problems import Problem, ProblemType
 from api.roles import VISITOR, Identity, Role
 from api.sessions import Sessions, csrf_of
 from api.tokens import Tokens
@@ -43,10 +43,10 @@ class Access:
         identity = self.identify(request)
         if identity is None:
             detail = f"this needs the {role} role: {HOW_TO_SIGN_IN}"
-            raise Problem(401, detail, {"WWW-Authenticate": "Bearer"}, role=role.value)
+            raise Problem(ProblemType.SIGN_IN, detail, {"WWW-Authenticate": "Bearer"}, role=role.value)
         if not identity.role.may(role):
             detail = f"this needs the {role} role; '{identity.name}' has the role {identity.role}"
-            raise Problem(403, detail, role=role.value)
+            raise Problem(ProblemType.ROLE_TOO_LOW, detail, role=role.value)
         return identity
 
     def identify(self, request: Request) -> Identity | None:
@@ -61,10 +61,12 @@ class Access:
         identity = self.of_session(session)
         if identity is None:
             challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-            raise Problem(401, f"this session has ended, or its token was revoked: {HOW_TO_SIGN_IN}", challenge)
+            text = f"this session has ended, or its token was revoked: {HOW_TO_SIGN_IN}"
+            raise Problem(ProblemType.SESSION_ENDED, text, challenge)
         given = request.headers.get(CSRF_HEADER, "")
         if request.method not in READING and not hmac.compare_digest(given.encode(), csrf_of(session).encode()):
-            raise Problem(403, f"a change by a session needs the header '{CSRF_HEADER}' as GET /api/v1/session tells it")
+            text = f"a change by a session needs the header '{CSRF_HEADER}' as GET /api/v1/session tells it"
+            raise Problem(ProblemType.CSRF, text)
         return note(request, identity)
 
     def visitor_or_better(self, request: Request) -> Identity:
@@ -83,10 +85,11 @@ class Access:
         address = request.client.host if request.client is not None else ""
         if (wait_s := self._guesses.wait_s(address, self._clock())) > 0:
             detail = f"too many wrong tokens came from {address}; try again in {wait_s} s"
-            raise Problem(429, detail, {"Retry-After": str(wait_s)})
+            raise Problem(ProblemType.TOO_MANY_GUESSES, detail, {"Retry-After": str(wait_s)})
         identity = self.tokens.find(digest(token))
         if identity is None:
             self._guesses.note(address, self._clock())
             challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-            raise Problem(401, f"nobody has this token, or it was revoked: {HOW_TO_SIGN_IN}", challenge)
+            text = f"nobody has this token, or it was revoked: {HOW_TO_SIGN_IN}"
+            raise Problem(ProblemType.WRONG_TOKEN, text, challenge)
         return identity

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from api.ingest import Ingest
-from api.problems import Problem
+from api.problems import Problem, ProblemType
 from api.reception import new_identifier
 from api.store import Store
 from api.subjects import AlarmRow
@@ -62,7 +62,7 @@ class Commands:
         changed = await self._changed(alarm)
         if verb is AlarmVerb.ACKNOWLEDGE and changed.state in UNACKNOWLEDGED:
             text = f"edge '{alarm.edge}' took it, but tells of no change yet: it may have much to send, or have lost this alarm"
-            raise Problem(504, text)
+            raise Problem(ProblemType.NO_CHANGE_YET, text, edge=alarm.edge)
         return changed
 
     async def change_service(
@@ -93,36 +93,38 @@ class Commands:
         command = EvidenceCommand(command_id=new_identifier(), alarm_id=alarm.alarm_id, client=self._ingest.client)
         whom = f"edge '{alarm.edge}'"
         with self._ingest.transfers.expected(command.command_id) as whole:
-            await self._send_to_edge(alarm.edge, "evidence", command, refused=404)
+            await self._send_to_edge(alarm.edge, "evidence", command, refused=ProblemType.NO_EVIDENCE)
             try:
                 async with asyncio.timeout(TRANSFER_WITHIN_S):
                     return await whole
             except TimeoutError:
-                raise Problem(504, f"{whom} did not send the file within {TRANSFER_WITHIN_S:g} s") from None
+                text = f"{whom} did not send the file within {TRANSFER_WITHIN_S:g} s"
+                raise Problem(ProblemType.EDGE_SILENT, text, edge=alarm.edge) from None
             except TransferFailed as error:
-                raise Problem(502, f"{whom} sent the file wrongly: {error}") from None
+                text = f"{whom} sent the file wrongly: {error}"
+                raise Problem(ProblemType.DAMAGED, text, edge=alarm.edge) from None
 
     async def inject_fault(self, *, asset: str, fault: str, severity: float, over_s: float, by: str) -> str:
         command = InjectCommand(
             command_id=new_identifier(), by=by, time=self._now(), asset=asset, fault=fault, severity=severity, over_s=over_s
         )
-        await self._send(self._ingest.topics.simulator_command("inject"), command, "the simulator")
+        await self._send(self._ingest.topics.simulator_command("inject"), command)
         return command.command_id
 
     async def repair(self, *, asset: str, by: str) -> str:
         command = RepairCommand(command_id=new_identifier(), by=by, time=self._now(), asset=asset)
-        await self._send(self._ingest.topics.simulator_command("repair"), command, "the simulator")
+        await self._send(self._ingest.topics.simulator_command("repair"), command)
         return command.command_id
 
     async def start_job(self, *, asset: str, recipe: str, by: str) -> str:
         command = JobCommand(command_id=new_identifier(), by=by, time=self._now(), asset=asset, recipe=recipe)
-        await self._send(self._ingest.topics.simulator_command("job"), command, "the simulator")
+        await self._send(self._ingest.topics.simulator_command("job"), command)
         return command.command_id
 
     async def play_scenario(self, scenario: str, *, by: str) -> str:
         """An empty name ends the running one."""
         command = ScenarioCommand(command_id=new_identifier(), by=by, time=self._now(), scenario=scenario)
-        await self._send(self._ingest.topics.simulator_command("scenario"), command, "the simulator")
+        await self._send(self._ingest.topics.simulator_command("scenario"), command)
         return command.command_id
 
     async def disturb(
@@ -132,32 +134,40 @@ class Commands:
         command = ChaosCommand(
             command_id=new_identifier(), by=by, time=self._now(), kind=kind, source=source, for_s=for_s, amount=amount
         )
-        await self._send(self._ingest.topics.simulator_command("chaos"), command, "the simulator")
+        await self._send(self._ingest.topics.simulator_command("chaos"), command)
         return command.command_id
 
-    async def _send_to_edge(self, edge: str, verb: str, command: Command, refused: int = 409) -> Reply:
+    async def _send_to_edge(
+        self, edge: str, verb: str, command: Command, refused: ProblemType = ProblemType.EDGE_REFUSED
+    ) -> Reply:
         status = self._ingest.reception.statuses.get(edge)
         if self._ingest.broker.connected and status is not None and not status.online:
             # the broker keeps no commands for it
             text = f"edge '{edge}' is not connected to the broker; nothing was sent, ask again when it is back"
-            raise Problem(503, text)
-        return await self._send(self._ingest.topics.edge_command(edge, verb), command, f"edge '{edge}'", refused)
+            raise Problem(ProblemType.EDGE_AWAY, text, edge=edge)
+        return await self._send(self._ingest.topics.edge_command(edge, verb), command, edge, refused)
 
-    async def _send(self, topic: str, command: Command, whom: str, refused: int = 409) -> Reply:
+    async def _send(
+        self, topic: str, command: Command, edge: str | None = None, refused: ProblemType = ProblemType.SIMULATOR_REFUSED
+    ) -> Reply:
+        """To an edge, or to the simulator."""
+        whom = f"edge '{edge}'" if edge is not None else "the simulator"
         expected = self._ingest.expect_reply(command.command_id)
         try:
             if not self._ingest.publish(topic, encode(command)):
                 broker = self._ingest.broker
-                raise Problem(503, f"the broker {broker.url} is not connected; {whom} cannot be reached now")
+                text = f"the broker {broker.url} is not connected; {whom} cannot be reached now"
+                raise Problem(ProblemType.BROKER_AWAY, text, edge=edge)
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 reply = await expected
         except TimeoutError:
             text = f"{whom} did not answer within {ANSWER_WITHIN_S:g} s; the command may still take effect"
-            raise Problem(504, text) from None
+            silent = ProblemType.EDGE_SILENT if edge is not None else ProblemType.SIMULATOR_SILENT
+            raise Problem(silent, text, edge=edge) from None
         finally:
             expected.cancel()
         if not reply.ok:
-            raise Problem(refused, reply.problem or f"{whom} refused the command and gave no reason")
+            raise Problem(refused, reply.problem or f"{whom} refused the command and gave no reason", edge=edge)
         return reply
 
     async def _changed(self, before: AlarmRow) -> AlarmRow:

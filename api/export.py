@@ -12,7 +12,7 @@ from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.parquet import Column, Kind, parquet
-from api.problems import Problem
+from api.problems import Problem, ProblemType
 from api.shapes.answer import content
 from edge.formats.json_message import format_time
 
@@ -68,7 +68,7 @@ def table_answer(
     """A file in parts, made while it is sent. Raises `Problem` where as many are on their way as may be."""
     if not _running.acquire(blocking=False):
         text = f"{AT_THE_SAME_TIME} files are being written for others, which is the most at a time; try again soon"
-        raise Problem(503, text, {"Retry-After": "5"})
+        raise Problem(ProblemType.BUSY, text, {"Retry-After": "5"})
     content = _counted(_csv(columns, parts) if form is Format.CSV else _parquet(columns, parts))
     # begun here: what goes wrong at the first look is an answer in words and no file that breaks off
     next(content)

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.access import COOKIE, READING
 from api.credentials import digest
 from api.guesses import network
-from api.problems import problem_answer
+from api.problems import ProblemType, problem_answer
 from api.rates import TOGETHER, Limits, Rate
 from api.twin_answers import give, result
 
@@ -52,7 +52,7 @@ class Limiting:
         if scope["path"].startswith(TWIN):
             answer = give(result(429, detail), 429, headers)
         else:
-            answer = problem_answer(Request(scope), 429, detail, headers)
+            answer = problem_answer(Request(scope), ProblemType.TOO_OFTEN, detail, headers)
         await answer(scope, receive, send)
 
 

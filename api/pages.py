@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from fastapi import Query, Request
 
 from api.cursor import LARGEST
-from api.problems import Problem
+from api.problems import Problem, ProblemType
 from edge.formats.json_message import parse_time
 
 MOST_ITEMS: Final = 1000
@@ -32,7 +32,7 @@ def between(first: str | None, last: str | None) -> tuple[int, int] | None:
     since = parse_time(first) if first is not None else -LARGEST
     until = parse_time(last) if last is not None else LARGEST
     if since > until:
-        raise Problem(422, f"query.from: {first} should be a time before query.to, {last}")
+        raise Problem(ProblemType.INVALID_REQUEST, f"query.from: {first} should be a time before query.to, {last}")
     return since, until
 
 
@@ -47,7 +47,7 @@ def place_of(cursor: str | None) -> tuple[int, int, str] | None:
             return int(time), int(number), identifier
     except ValueError:
         pass
-    raise Problem(422, f"query.cursor: '{cursor}' should be as `next` of a page tells it")
+    raise Problem(ProblemType.INVALID_REQUEST, f"query.cursor: '{cursor}' should be as `next` of a page tells it")
 
 
 def cursor_of(place: tuple[int, int, str]) -> str:

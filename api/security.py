@@ -6,7 +6,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import Problem
+from api.problems import Problem, ProblemType
 
 # attributes of style are needed by charts; scripts and styles themselves come from here alone
 CONTENT_SECURITY_POLICY: Final = (
@@ -24,7 +24,7 @@ HEADERS: Final = {
 async def json_only(request: Request) -> None:
     """A browser lets foreign pages send forms but not JSON, so this keeps them from changing anything."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Problem(415, "send the body as JSON, with the header 'Content-Type: application/json'")
+        raise Problem(ProblemType.CONTENT_TYPE, "send the body as JSON, with the header 'Content-Type: application/json'")
 
 
 class SecurityHeaders:

@@ -12,7 +12,7 @@ from api.audit_log import AuditLog
 from api.commands import Commands
 from api.ingest import Ingest
 from api.labels import Labels
-from api.problems import Problem
+from api.problems import Problem, ProblemType
 from api.rates import Limits
 from api.roles import Identity, Role
 from api.store import Store
@@ -48,13 +48,14 @@ class Services:
         if wanted is not None:
             if wanted not in {own, *statuses}:
                 known = ", ".join(sorted({own, *statuses}))
-                raise Problem(404, f"there is no edge '{wanted}'; possible: {known}")
+                raise Problem(ProblemType.NOT_FOUND, f"there is no edge '{wanted}'; possible: {known}")
             return wanted
         having = sorted(edge for edge, status in statuses.items() if name in status.models)
         if own in having or not having:
             return own
         if len(having) > 1:
-            raise Problem(409, f"several edges have the model '{name}': name one with ?edge=; possible: {', '.join(having)}")
+            text = f"several edges have the model '{name}': name one with ?edge=; possible: {', '.join(having)}"
+            raise Problem(ProblemType.SEVERAL_EDGES, text)
         return having[0]
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from api.credentials import FIRST_NAME, digest, first_token, new_token
 from api.database import tokens
+from api.problems import ProblemType
 from api.reception import new_identifier
 from api.roles import Identity, Role
 from api.store import Store
@@ -28,7 +29,11 @@ NAME_PATTERN: Final = r"^[\w][\w .@+-]{0,63}$"
 
 
 class TokenRefused(KullagerError):
-    """A token cannot be made or revoked as was asked; the text says why."""
+    """A token cannot be made or revoked as was asked; the text says why, and `type` is that of the problem."""
+
+    def __init__(self, type: ProblemType, text: str) -> None:  # noqa: A002  # its name there
+        super().__init__(text)
+        self.type = type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +114,16 @@ class Tokens:
     def make(self, name: str, role: Role, *, by: str) -> tuple[Token, str]:
         """A new token, and the only time that it is told. Raises `TokenRefused`."""
         if not re.fullmatch(NAME_PATTERN, name):
-            raise TokenRefused(f"'{name}' should be 1 to 64 letters, digits, spaces and .@+-, as 'anna' or 'line-2 display'")
+            text = f"'{name}' should be 1 to 64 letters, digits, spaces and .@+-, as 'anna' or 'line-2 display'"
+            raise TokenRefused(ProblemType.INVALID_REQUEST, text)
         token, token_id = new_token(), new_identifier()
         present = self.all()
         if name in {each.name for each in present}:
-            raise TokenRefused(f"there is a token named '{name}' already; names are those under which changes are told")
+            text = f"there is a token named '{name}' already; names are those under which changes are told"
+            raise TokenRefused(ProblemType.NAME_TAKEN, text)
         if len(present) >= MOST_TOKENS:
-            raise TokenRefused(f"there are {MOST_TOKENS} tokens, which is the most that are kept; revoke one first")
+            text = f"there are {MOST_TOKENS} tokens, which is the most that are kept; revoke one first"
+            raise TokenRefused(ProblemType.FULL, text)
         with self._store.begin() as connection:
             made = self._insert(connection, token_id, name, role, digest(token), by=by)
         return Token(token_id=token_id, name=name, role=role, kind="made", made=made, made_by=by, used=None), token
@@ -125,10 +133,11 @@ class Tokens:
         present = {each.token_id: each for each in self.all()}
         token = present[token_id]
         if token.kind == "environment":
-            raise TokenRefused(f"'{token.name}' comes from the environment: take it away there and start the api again")
+            text = f"'{token.name}' comes from the environment: take it away there and start the api again"
+            raise TokenRefused(ProblemType.FROM_ENVIRONMENT, text)
         others = (each for each in present.values() if each.token_id != token_id)
         if not any(each.role.may(Role.ADMIN) for each in others):
-            raise TokenRefused(f"'{token.name}' is the last token of an admin; make another one first")
+            raise TokenRefused(ProblemType.LAST_ADMIN, f"'{token.name}' is the last token of an admin; make another one first")
         with self._store.begin() as connection:
             this = tokens.c.token_id == token_id
             if token_id == FIRST_ID:

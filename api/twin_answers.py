@@ -16,7 +16,7 @@ from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel
 
 from api.answers import JSON
-from api.problems import TOO_OFTEN, Problem
+from api.problems import TOO_OFTEN, Problem, ProblemType
 from api.services import Services, Use
 from api.shapes.answer import content
 from api.twin.condition import Condition
@@ -78,7 +78,9 @@ class TwinRoute(APIRoute):
                 ]
                 return give(result(400, "; ".join(faults)), 400)
             except Problem as problem:
-                return give(result(problem.status_code, str(problem.detail)), problem.status_code)
+                # the specification has no 422
+                status = 400 if problem.type is ProblemType.INVALID_REQUEST else problem.status_code
+                return give(result(status, str(problem.detail)), status)
 
         return answer
 
@@ -107,7 +109,7 @@ def page_of(items: Sequence[Any], limit: int, cursor: str | None, show: Callable
     try:
         page = cut(items, limit, cursor)
     except ValueError as error:
-        raise Problem(400, f"query.{error}") from None
+        raise Problem(ProblemType.INVALID_REQUEST, f"query.{error}") from None
     return give(paged([show(item) for item in page.items], page.cursor))
 
 
@@ -119,14 +121,16 @@ def known_shell(twin: Twin, identifier: str) -> aas.AssetAdministrationShell:
     try:
         return twin.shell(identifier)
     except KeyError:
-        raise Problem(404, f"there is no shell '{identifier}'; GET /api/v1/aas/shells lists them") from None
+        raise Problem(ProblemType.NOT_FOUND, f"there is no shell '{identifier}'; GET /api/v1/aas/shells lists them") from None
 
 
 def known_submodel(twin: Twin, identifier: str) -> aas.Submodel:
     try:
         return twin.submodel(identifier)
     except KeyError:
-        raise Problem(404, f"there is no submodel '{identifier}'; GET /api/v1/aas/submodels lists them") from None
+        raise Problem(
+            ProblemType.NOT_FOUND, f"there is no submodel '{identifier}'; GET /api/v1/aas/submodels lists them"
+        ) from None
 
 
 def from_json(name: str, text: str) -> dict[str, Any]:
@@ -136,12 +140,12 @@ def from_json(name: str, text: str) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise Problem(400, f"query.{name}: '{text}' should be a JSON object in base64url")
+        raise Problem(ProblemType.INVALID_REQUEST, f"query.{name}: '{text}' should be a JSON object in base64url")
     return found
 
 
 def documented(example: Any, **errors: str) -> dict[int | str, dict[str, Any]]:
-    """The answers of a route for its documentation: `documented(shell, _404="there is no shell …")`."""
+    """The answers of a route for its documentation: `documented(shell, not_found="there is no shell …")`."""
     said = {429: TOO_OFTEN, **{int(key.removeprefix("_")): text for key, text in errors.items()}}
     return {
         200: {"content": {JSON: {"example": example}}},

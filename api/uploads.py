@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from api.problems import ProblemType
 from edge.contracts.errors import KullagerError
 
 # the most that an edge takes
@@ -20,11 +21,11 @@ KEPT_S: Final = 600.0
 
 
 class UploadRefused(KullagerError):
-    """A file cannot be taken; `status` is that of the HTTP answer."""
+    """A file cannot be taken; `type` is that of the problem."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, type: ProblemType, text: str) -> None:  # noqa: A002  # its name there
         super().__init__(text)
-        self.status = status
+        self.type = type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class Uploads:
         self._tidy()
         if len(self._kept) + self._arriving >= MOST:
             raise UploadRefused(
-                503, f"{MOST} files are on their way to edges, which is the most at a time; try again in minutes"
+                ProblemType.BUSY, f"{MOST} files are on their way to edges, which is the most at a time; try again in minutes"
             )
         key, digest, size = secrets.token_urlsafe(24), hashlib.sha256(), 0
         path = self._folder / f"{key}.onnx"
@@ -64,14 +65,16 @@ class Uploads:
                 async for part in parts:
                     size += len(part)
                     if size > LARGEST:
-                        raise UploadRefused(413, f"the file has more than {LARGEST} bytes, the most that a model may have")
+                        raise UploadRefused(
+                            ProblemType.TOO_LARGE, f"the file has more than {LARGEST} bytes, the most that a model may have"
+                        )
                     digest.update(part)
                     await asyncio.to_thread(file.write, part)
             if not size:
-                raise UploadRefused(422, "the body is empty; send the bytes of an ONNX file")
+                raise UploadRefused(ProblemType.EMPTY_FILE, "the body is empty; send the bytes of an ONNX file")
         except OSError as error:
             path.unlink(missing_ok=True)
-            raise UploadRefused(507, f"the file cannot be kept: {error.strerror or error}") from None
+            raise UploadRefused(ProblemType.NO_ROOM, f"the file cannot be kept: {error.strerror or error}") from None
         except BaseException:
             path.unlink(missing_ok=True)
             raise

@@ -13,7 +13,7 @@ from api.answers import ALARM, JSON, Time, json_answer, raw_list, ready
 from api.cursor import LARGEST
 from api.export import AskedFormat, Format, contents, head_answer, table_answer, wanted
 from api.pages import MOST_ITEMS, Cursor, Limit, between, cursor_of, cut, next_address, place_of
-from api.problems import Problem, answers
+from api.problems import Problem, ProblemType, answers
 from api.routes.assets import TOO_MANY_FILES
 from api.security import json_only
 from api.services import Operator, Services, Use
@@ -66,14 +66,14 @@ CHANGE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         "The alarm as its edge has published it after the command",
     ),
     **answers(
-        _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
-        _403="this needs the operator role; 'display' has the role visitor",
-        _404=NO_ALARM,
-        _409="an alarm that is normal cannot take 'acknowledge'; possible now: activate",
-        _415="send the body as JSON, with the header 'Content-Type: application/json'",
-        _422="body.comment: String should have at most 1000 characters",
-        _503="the broker mqtt://127.0.0.1:1883 is not connected; edge 'edge-1' cannot be reached now",
-        _504="edge 'edge-1' did not answer within 5 s; the command may still take effect",
+        sign_in="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
+        role_too_low="this needs the operator role; 'display' has the role visitor",
+        not_found=NO_ALARM,
+        edge_refused="an alarm that is normal cannot take 'acknowledge'; possible now: activate",
+        content_type="send the body as JSON, with the header 'Content-Type: application/json'",
+        invalid_request="body.comment: String should have at most 1000 characters",
+        broker_away="the broker mqtt://127.0.0.1:1883 is not connected; edge 'edge-1' cannot be reached now",
+        edge_silent="edge 'edge-1' did not answer within 5 s; the command may still take effect",
     ),
 }
 
@@ -109,7 +109,7 @@ class Shelving(BaseModel):
     "",
     responses={
         200: {"content": contents(Items[Alarm], {"items": [ALARM], "next": None}, CSV_EXAMPLE)},
-        **answers(_422="query.state: Input should be 'open' or 'all'", _503=TOO_MANY_FILES),
+        **answers(invalid_request="query.state: Input should be 'open' or 'all'", busy=TOO_MANY_FILES),
     },
     summary="Alarms, the one that changed last first",
     description="`from` and `to` are of when they changed last. CSV and Parquet have all of them at once, 100,000 at most.",
@@ -147,7 +147,10 @@ def head_of_alarms(request: Request, asked: AskedFormat = None) -> Response:
 
 @router.get(
     "/performance",
-    responses={**example(AlarmPerformanceAnswer, PERFORMANCE_EXAMPLE), **answers(_422="query.from: should be a time")},
+    responses={
+        **example(AlarmPerformanceAnswer, PERFORMANCE_EXAMPLE),
+        **answers(invalid_request="query.from: should be a time"),
+    },
     summary="How well the alarms serve those who watch them, after ISA-18.2: a distribution for each 10 minutes",
 )
 def get_performance(
@@ -160,12 +163,18 @@ def get_performance(
     until = parse_time(last) if last is not None else _newest(services) + 1
     since = parse_time(first) if first is not None else until - WEEK_NS
     if since >= until:
-        raise Problem(422, f"query.from: {format_time(since)} should be a time before query.to, {format_time(until)}")
+        raise Problem(
+            ProblemType.INVALID_REQUEST,
+            f"query.from: {format_time(since)} should be a time before query.to, {format_time(until)}",
+        )
     if until - since > MOST_NS:
-        raise Problem(422, f"query.from: {format_time(since)} should be at most 400 days before query.to")
+        raise Problem(ProblemType.TOO_MUCH, f"query.from: {format_time(since)} should be at most 400 days before query.to")
     messages = services.store.alarm_changes(max(since - BEFORE_NS, -LARGEST), until, MOST_CHANGES + 1)
     if len(messages) > MOST_CHANGES:
-        raise Problem(422, f"query.from: alarms changed more than {MOST_CHANGES} times since then; ask for a shorter time")
+        raise Problem(
+            ProblemType.TOO_MUCH,
+            f"query.from: alarms changed more than {MOST_CHANGES} times since then; ask for a shorter time",
+        )
     told = alarm_performance((decode(Alarm, message, "the database") for message in messages), since, until)
     named = {"chattering": told.chattering, "frequent": told.frequent}
     body = asdict(told) | {name: [asdict(each) for each in counts] for name, counts in named.items()}
@@ -177,10 +186,10 @@ def get_performance(
     responses={
         200: {"description": "alarm, samples, waveforms and spectra as a zip", "content": {ZIP: {"example": "(binary)"}}},
         **answers(
-            _404="no evidence is kept of alarm 0198f0c3: it is too old, or was not written",
-            _502="edge 'edge-1' sent the file wrongly: its sha256 is not what the edge says",
-            _503="the broker mqtt://127.0.0.1:1883 is not connected; edge 'edge-1' cannot be reached now",
-            _504="edge 'edge-1' did not answer within 5 s; the command may still take effect",
+            no_evidence="no evidence is kept of alarm 0198f0c3: it is too old, or was not written",
+            damaged="edge 'edge-1' sent the file wrongly: its sha256 is not what the edge says",
+            broker_away="the broker mqtt://127.0.0.1:1883 is not connected; edge 'edge-1' cannot be reached now",
+            edge_silent="edge 'edge-1' did not answer within 5 s; the command may still take effect",
         ),
     },
     response_class=Response,
@@ -194,7 +203,7 @@ async def get_evidence(services: Use, alarm_id: ALARM_ID) -> Response:
 
 @router.get(
     "/{alarm_id}",
-    responses={**example(AlarmHistoryAnswer, {"alarm": ALARM, "history": [ALARM]}), **answers(_404=NO_ALARM)},
+    responses={**example(AlarmHistoryAnswer, {"alarm": ALARM, "history": [ALARM]}), **answers(not_found=NO_ALARM)},
     summary="One alarm with every change it went through",
 )
 def get_alarm(services: Use, alarm_id: ALARM_ID) -> Response:
@@ -280,5 +289,5 @@ def _newest(services: Services) -> int:
 def _known(services: Services, alarm_id: str) -> AlarmRow:
     row = services.store.alarm(alarm_id)
     if row is None:
-        raise Problem(404, f"there is no alarm '{alarm_id}'; GET /api/v1/alarms?state=all lists them")
+        raise Problem(ProblemType.NOT_FOUND, f"there is no alarm '{alarm_id}'; GET /api/v1/alarms?state=all lists them")
     return row

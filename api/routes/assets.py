@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from api.answers import ASSESSMENT, Time, json_answer, json_list, raw_list, ready
 from api.downsample import thin_rows
 from api.export import AskedFormat, Format, contents, head_answer, table_answer, wanted
-from api.problems import Problem, answers
+from api.problems import Problem, ProblemType, answers
 from api.services import Services, Use
 from api.shapes.answer import Items, example
 from api.shapes.assets import AssetAnswer
@@ -75,7 +75,7 @@ def list_assets(services: Use) -> Response:
 
 @router.get(
     "/{asset_id}",
-    responses={**example(AssetAnswer, EXAMPLE), **answers(_404=NO_ASSET)},
+    responses={**example(AssetAnswer, EXAMPLE), **answers(not_found=NO_ASSET)},
     summary="One machine with its newest assessment",
 )
 def get_asset(services: Use, asset_id: ASSET_ID) -> Response:
@@ -89,7 +89,11 @@ def get_asset(services: Use, asset_id: ASSET_ID) -> Response:
             "description": "Whole messages, ordered by their time; as a table a row for each",
             "content": contents(Items[Assessment], {"items": [ASSESSMENT], "next": None}, CSV_EXAMPLE),
         },
-        **answers(_404=NO_ASSET, _422="query.from: should be a time before query.to", _503=BEING_SUMMARISED.format("42%")),
+        **answers(
+            not_found=NO_ASSET,
+            invalid_request="query.from: should be a time before query.to",
+            summarising=BEING_SUMMARISED.format("42%"),
+        ),
     },
     summary="The history of a machine, thinned so that peaks and withheld stretches survive",
     description="CSV and Parquet have every assessment where `points` is left out, 3,000,000 at most.",
@@ -113,10 +117,16 @@ def list_assessments(
     else:
         oldest = parse_time(first) if first is not None else newest - LAST_HOUR_NS
     if oldest > newest:
-        raise Problem(422, f"query.from: {format_time(oldest)} should be a time before query.to, {format_time(newest)}")
+        raise Problem(
+            ProblemType.INVALID_REQUEST,
+            f"query.from: {format_time(oldest)} should be a time before query.to, {format_time(newest)}",
+        )
     if form is not Format.JSON and points is None:
         if services.store.assessments_between(asset_id, oldest, newest, MOST_ROWS + 1) > MOST_ROWS:
-            raise Problem(422, f"query.from: there are more than {MOST_ROWS} assessments since then; ask for a shorter time")
+            raise Problem(
+                ProblemType.TOO_MUCH,
+                f"query.from: there are more than {MOST_ROWS} assessments since then; ask for a shorter time",
+            )
         parts: Iterable[list[bytes]] = services.store.all_messages(asset_id, oldest, newest, ROWS_AT_ONCE)
     else:
         # a long time may hold little
@@ -124,7 +134,7 @@ def list_assessments(
             scores = services.store.scores(asset_id, oldest, newest, ROWS_AT_ONCE)
         elif services.store.backlog is not None:
             done = f"{services.store.summarised_share:.0%}"
-            raise Problem(503, BEING_SUMMARISED.format(done), {"Retry-After": "30"})
+            raise Problem(ProblemType.SUMMARISING, BEING_SUMMARISED.format(done), {"Retry-After": "30"})
         else:
             width_s = width_for(newest - oldest)
             scores = iter([services.store.summarised(asset_id, oldest, newest, width_s)])
@@ -150,7 +160,7 @@ def known_asset(services: Services, asset_id: str) -> Asset:
     """The asset of this name; raises `Problem`."""
     asset = services.plant.assets.get(asset_id)
     if asset is None:
-        raise Problem(404, f"there is no asset '{asset_id}'; possible: {', '.join(services.plant.assets)}")
+        raise Problem(ProblemType.NOT_FOUND, f"there is no asset '{asset_id}'; possible: {', '.join(services.plant.assets)}")
     return asset
 
 

@@ -35,9 +35,9 @@ EXAMPLE: Final = {
     responses={
         **example(Items[AuditEntryAnswer], {"items": [EXAMPLE], "next": "?limit=100&cursor=1795428300000000000.4711"}),
         **answers(
-            _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
-            _403="this needs the operator role; 'display' has the role visitor",
-            _422="query.limit: Input should be less than or equal to 1000",
+            sign_in="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
+            role_too_low="this needs the operator role; 'display' has the role visitor",
+            invalid_request="query.limit: Input should be less than or equal to 1000",
         ),
     },
     summary="Every change that was asked for, the newest first",

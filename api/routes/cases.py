@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.answers import CASE, Time, json_answer, raw_list, ready
 from api.pages import MOST_ITEMS, Cursor, Limit, between, cursor_of, cut, next_address, place_of
-from api.problems import Problem, answers
+from api.problems import Problem, ProblemType, answers
 from api.services import Use
 from api.shapes.alarms import CaseHistoryAnswer
 from api.shapes.answer import Items, example
@@ -21,7 +21,7 @@ NO_CASE: Final = "there is no case '0198f0c3-0000'; GET /api/v1/cases?state=all 
     "",
     responses={
         **example(Items[Case], {"items": [CASE], "next": None}),
-        **answers(_422="query.state: Input should be 'open' or 'all'"),
+        **answers(invalid_request="query.state: Input should be 'open' or 'all'"),
     },
     summary="Cases with their advice, the one that changed last first",
 )
@@ -49,12 +49,12 @@ def list_cases(
 
 @router.get(
     "/{case_id}",
-    responses={**example(CaseHistoryAnswer, {"case": CASE, "history": [CASE]}), **answers(_404=NO_CASE)},
+    responses={**example(CaseHistoryAnswer, {"case": CASE, "history": [CASE]}), **answers(not_found=NO_CASE)},
     summary="One case with every change it went through",
 )
 def get_case(services: Use, case_id: Annotated[str, Path(examples=[CASE["case_id"]])]) -> Response:
     row = services.store.case(case_id)
     if row is None:
-        raise Problem(404, f"there is no case '{case_id}'; GET /api/v1/cases?state=all lists them")
+        raise Problem(ProblemType.NOT_FOUND, f"there is no case '{case_id}'; GET /api/v1/cases?state=all lists them")
     history = services.store.case_messages(case_id)
     return json_answer({"case": ready(row.message), "history": [ready(message) for message in history]})

@@ -10,7 +10,7 @@ from api.cursor import LARGEST
 from api.export import AskedFormat, Format, contents, head_answer, table_answer, wanted
 from api.labels import MOST_LABELS, Condition, Label, LabelRefused, NewLabel, Verdict
 from api.pages import Cursor, Limit, between, cursor_of, cut, next_address, place_of
-from api.problems import Problem, answers
+from api.problems import Problem, ProblemType, answers
 from api.roles import Identity, Role
 from api.routes.assets import TOO_MANY_FILES, known_asset
 from api.security import json_only
@@ -86,12 +86,12 @@ class LabelBody(BaseModel):
     responses={
         **example(LabelAnswer, EXAMPLE, "The label as it is kept", status=201),
         **answers(
-            _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
-            _403="a label without a verdict on an alarm needs the engineer role; 'anna' has the role operator",
-            _404="there is no alarm '0198f0c3-0000'; GET /api/v1/alarms?state=all lists them",
-            _409="there are 100000 labels, which is the most that are kept; delete some first",
-            _415="send the body as JSON, with the header 'Content-Type: application/json'",
-            _422="body: give asset and from, or the alarm_id of an alarm",
+            sign_in="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
+            role_too_low="a label without a verdict on an alarm needs the engineer role; 'anna' has the role operator",
+            not_found="there is no alarm '0198f0c3-0000'; GET /api/v1/alarms?state=all lists them",
+            full="there are 100000 labels, which is the most that are kept; delete some first",
+            content_type="send the body as JSON, with the header 'Content-Type: application/json'",
+            invalid_request="body: give asset and from, or the alarm_id of an alarm",
         ),
     },
     dependencies=[Depends(json_only)],
@@ -106,18 +106,18 @@ def add_label(services: Use, identity: OperatorOrBetter, body: LabelBody) -> Res
     new = _label(services, body)
     if new.last is not None and new.last < new.first:
         text = f"body.from: {format_time(new.first)} should be a time before body.to, {format_time(new.last)}"
-        raise Problem(422, text)
+        raise Problem(ProblemType.INVALID_REQUEST, text)
     try:
         return json_answer(_told(services.labels.add(new, by=identity.name)), 201)
     except LabelRefused as refused:
-        raise Problem(409, str(refused)) from None
+        raise Problem(ProblemType.FULL, str(refused)) from None
 
 
 @router.get(
     "",
     responses={
         200: {"content": contents(Items[LabelAnswer], {"items": [EXAMPLE], "next": None}, CSV_EXAMPLE)},
-        **answers(_422="query.from: should be a time", _503=TOO_MANY_FILES),
+        **answers(invalid_request="query.from: should be a time", busy=TOO_MANY_FILES),
     },
     summary="Labels, the earliest first; those that overlap `from` to `to`",
     description="CSV and Parquet have the columns that `models train --labels` reads, and all labels at once.",
@@ -160,22 +160,22 @@ def head_of_labels(request: Request, asked: AskedFormat = None) -> Response:
     status_code=204,
     response_class=Response,
     responses=answers(
-        _401="this needs the engineer role: send the header 'Authorization: Bearer TOKEN', or sign in",
-        _403="this needs the engineer role; 'anna' has the role operator",
-        _404="there is no label 17; GET /api/v1/labels lists them",
-        _422="path.label_id: Input should be a valid integer",
+        sign_in="this needs the engineer role: send the header 'Authorization: Bearer TOKEN', or sign in",
+        role_too_low="this needs the engineer role; 'anna' has the role operator",
+        not_found="there is no label 17; GET /api/v1/labels lists them",
+        invalid_request="path.label_id: Input should be a valid integer",
     ),
     summary="Take a label back",
 )
 def delete_label(services: Use, _by: Engineer, label_id: Annotated[int, Path(ge=1, le=LARGEST, examples=[17])]) -> Response:
     if not services.labels.delete(label_id):
-        raise Problem(404, f"there is no label {label_id}; GET /api/v1/labels lists them")
+        raise Problem(ProblemType.NOT_FOUND, f"there is no label {label_id}; GET /api/v1/labels lists them")
     return Response(status_code=204)
 
 
 def _too_low(identity: Identity) -> Problem:
     text = f"a label without a verdict on an alarm needs the engineer role; '{identity.name}' has the role {identity.role}"
-    return Problem(403, text, role=Role.ENGINEER.value)
+    return Problem(ProblemType.ROLE_TOO_LOW, text, role=Role.ENGINEER.value)
 
 
 def _label(services: Services, body: LabelBody) -> NewLabel:
@@ -183,10 +183,14 @@ def _label(services: Services, body: LabelBody) -> NewLabel:
     if body.alarm_id is not None:
         row = services.store.alarm(body.alarm_id)
         if row is None:
-            raise Problem(404, f"there is no alarm '{body.alarm_id}'; GET /api/v1/alarms?state=all lists them")
+            raise Problem(
+                ProblemType.NOT_FOUND, f"there is no alarm '{body.alarm_id}'; GET /api/v1/alarms?state=all lists them"
+            )
         alarm = decode(Alarm, row.message, "the database")
         if body.asset not in (None, alarm.asset):
-            raise Problem(422, f"body.asset: alarm '{body.alarm_id}' is of '{alarm.asset}', not of '{body.asset}'")
+            raise Problem(
+                ProblemType.INVALID_REQUEST, f"body.asset: alarm '{body.alarm_id}' is of '{alarm.asset}', not of '{body.asset}'"
+            )
     asset = alarm.asset if alarm is not None else body.asset or ""
     known_asset(services, asset)
     first = alarm.raised if alarm is not None else 0

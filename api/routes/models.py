@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import AUDIT, json_answer, json_list, raw_list
 from api.cursor import LARGEST
-from api.problems import Problem, answers
+from api.problems import Problem, ProblemType, answers
 from api.security import json_only
 from api.services import Engineer, Services, Use
 from api.shapes.answer import CommandAnswer, Items, example
@@ -83,14 +83,14 @@ class Which(BaseModel):
 CHANGE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     **example(CommandAnswer, {"command_id": "0198f0c4-1b2c-7d10-8a4e-5f3b7a9c2d01"}, status=202),
     **answers(
-        _401="this needs the engineer role: send the header 'Authorization: Bearer TOKEN', or sign in",
-        _403="this needs the engineer role; 'display' has the role operator",
-        _404="there is no edge 'edge-9'; possible: edge-1, edge-2",
-        _409="there is no model in shadow for 'pump'; send one first",
-        _415="send the body as JSON, with the header 'Content-Type: application/json'",
-        _422="body.sha256: String should match pattern '^[0-9a-fA-F]{64}$'",
-        _503="the broker mqtt://127.0.0.1:1883 is not connected; edge 'edge-1' cannot be reached now",
-        _504="edge 'edge-1' did not answer within 5 s; the command may still take effect",
+        sign_in="this needs the engineer role: send the header 'Authorization: Bearer TOKEN', or sign in",
+        role_too_low="this needs the engineer role; 'display' has the role operator",
+        not_found="there is no edge 'edge-9'; possible: edge-1, edge-2",
+        edge_refused="there is no model in shadow for 'pump'; send one first",
+        content_type="send the body as JSON, with the header 'Content-Type: application/json'",
+        invalid_request="body.sha256: String should match pattern '^[0-9a-fA-F]{64}$'",
+        broker_away="the broker mqtt://127.0.0.1:1883 is not connected; edge 'edge-1' cannot be reached now",
+        edge_silent="edge 'edge-1' did not answer within 5 s; the command may still take effect",
     ),
 }
 
@@ -154,10 +154,10 @@ async def bring(services: Use, by: Engineer, name: NAME, body: NewModel, edge: E
         **CHANGE_ANSWERS,
         **example(UploadAnswer, {"command_id": "0198f0c4-1b2c-7d10-8a4e-5f3b7a9c2d01", "sha256": SHA}, status=202),
         **answers(
-            _413="the file has more than 67108864 bytes, the most that a model may have",
-            _415="send the bytes of the ONNX file, with the header 'Content-Type: application/octet-stream'",
-            _422="header.x-model-signature: Field required",
-            _507="the file cannot be kept: No space left on device",
+            too_large="the file has more than 67108864 bytes, the most that a model may have",
+            content_type="send the bytes of the ONNX file, with the header 'Content-Type: application/octet-stream'",
+            invalid_request="header.x-model-signature: Field required",
+            no_room="the file cannot be kept: No space left on device",
         ),
     },
     summary="Send a model file from here: the edge fetches it and tries it as one that it is told of",
@@ -175,13 +175,13 @@ async def upload(
     edge: EDGE = None,
 ) -> Response:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != OCTETS:
-        raise Problem(415, f"send the bytes of the ONNX file, with the header 'Content-Type: {OCTETS}'")
+        raise Problem(ProblemType.CONTENT_TYPE, f"send the bytes of the ONNX file, with the header 'Content-Type: {OCTETS}'")
     # who is asked for has to be there before hundreds of megabytes are taken
     where = services.edge_of_model(name, edge)
     try:
         taken = await services.uploads.take(request.stream())
     except UploadRefused as refused:
-        raise Problem(refused.status, str(refused)) from None
+        raise Problem(refused.type, str(refused)) from None
     try:
         command_id = await services.commands.change_model(
             edge=where,
@@ -203,7 +203,7 @@ async def upload(
     response_class=FileResponse,
     responses={
         200: {"content": {OCTETS: {"example": "(an ONNX file)"}}},
-        **answers(_404="there is no such file, or no more: an uploaded model is kept for 10 minutes"),
+        **answers(not_found="there is no such file, or no more: an uploaded model is kept for 10 minutes"),
     },
     summary="An uploaded model file, for the edge that was told of it; kept for 10 minutes",
 )
@@ -212,7 +212,7 @@ def get_file(
 ) -> Response:
     path = services.uploads.find(key)
     if path is None:
-        raise Problem(404, "there is no such file, or no more: an uploaded model is kept for 10 minutes")
+        raise Problem(ProblemType.NOT_FOUND, "there is no such file, or no more: an uploaded model is kept for 10 minutes")
     return FileResponse(path, media_type=OCTETS)
 
 

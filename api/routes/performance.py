@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import PERFORMANCE, SPECTRUM, Time, json_answer, ready
-from api.problems import Problem, answers
+from api.problems import Problem, ProblemType, answers
 from api.routes.assets import ASSET_ID, NO_ASSET, known_asset
 from api.security import json_only
 from api.services import Operator, Services, Use
@@ -49,14 +49,14 @@ class Service(BaseModel):
 SERVICE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     **example(ServiceAnswer, {"asset": "pump-101", "rule": None, "in_service": False}),
     **answers(
-        _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
-        _403="this needs the operator role; 'display' has the role visitor",
-        _404=NO_ASSET,
-        _409="'pump-101' has no alarm rule 'limit-alarm-color'",
-        _415="send the body as JSON, with the header 'Content-Type: application/json'",
-        _422="body.comment: String should have at most 1000 characters",
-        _503="the broker mqtt://127.0.0.1:1883 is not connected; edge 'edge-1' cannot be reached now",
-        _504="edge 'edge-1' did not answer within 5 s; the command may still take effect",
+        sign_in="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
+        role_too_low="this needs the operator role; 'display' has the role visitor",
+        not_found=NO_ASSET,
+        edge_refused="'pump-101' has no alarm rule 'limit-alarm-color'",
+        content_type="send the body as JSON, with the header 'Content-Type: application/json'",
+        invalid_request="body.comment: String should have at most 1000 characters",
+        broker_away="the broker mqtt://127.0.0.1:1883 is not connected; edge 'edge-1' cannot be reached now",
+        edge_silent="edge 'edge-1' did not answer within 5 s; the command may still take effect",
     ),
 }
 
@@ -65,7 +65,7 @@ SERVICE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     "/{asset_id}/performance",
     responses={
         **example(PerformanceAnswer, {"items": [PERFORMANCE], "total": TOTAL, "next": None}),
-        **answers(_404=NO_ASSET, _422="query.from: should be a time before query.to"),
+        **answers(not_found=NO_ASSET, invalid_request="query.from: should be a time before query.to"),
     },
     summary="Minute by minute what a machine did, made and took; and the sums, with the time without a score by reason",
 )
@@ -81,7 +81,10 @@ def list_performance(
         return json_answer({"items": [], "total": None, "next": None})
     oldest = parse_time(first) if first is not None else newest - LAST_HOUR_NS
     if oldest > newest:
-        raise Problem(422, f"query.from: {format_time(oldest)} should be a time before query.to, {format_time(newest)}")
+        raise Problem(
+            ProblemType.INVALID_REQUEST,
+            f"query.from: {format_time(oldest)} should be a time before query.to, {format_time(newest)}",
+        )
     messages = services.store.of_kind("performance", asset_id, oldest, newest, AT_MOST)
     told = [decode(Performance, message, "the database") for message in messages]
     if len(told) == AT_MOST:
@@ -93,7 +96,7 @@ def list_performance(
 
 @router.get(
     "/{asset_id}/spectra",
-    responses={**example(Items[WaveformSpectrum], {"items": [SPECTRUM], "next": None}), **answers(_404=NO_ASSET)},
+    responses={**example(Items[WaveformSpectrum], {"items": [SPECTRUM], "next": None}), **answers(not_found=NO_ASSET)},
     summary="The newest spectra of a machine's fast signals, with the lines that would tell of a fault",
 )
 def list_spectra(services: Use, asset_id: ASSET_ID) -> Response:

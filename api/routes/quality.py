@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Query, Response
 
 from api.answers import Time, json_answer
-from api.problems import Problem, answers
+from api.problems import Problem, ProblemType, answers
 from api.routes.assets import ASSET_ID, NO_ASSET, known_asset
 from api.services import Use
 from api.shapes.answer import example
@@ -64,7 +64,7 @@ class Completeness:
     "/{asset_id}/quality",
     responses={
         **example(QualityAnswer, EXAMPLE),
-        **answers(_404=NO_ASSET, _422="query.from: should be a time before query.to"),
+        **answers(not_found=NO_ASSET, invalid_request="query.from: should be a time before query.to"),
     },
     summary="How complete each signal was, and why nothing could be judged",
     description=(
@@ -86,7 +86,10 @@ def get_quality(
         return json_answer({"asset": asset_id, "from": None, "to": None, "instants": 0, "withheld": {}, "signals": []})
     oldest = parse_time(first) if first is not None else newest - LAST_HOUR_NS
     if oldest > newest:
-        raise Problem(422, f"query.from: {format_time(oldest)} should be a time before query.to, {format_time(newest)}")
+        raise Problem(
+            ProblemType.INVALID_REQUEST,
+            f"query.from: {format_time(oldest)} should be a time before query.to, {format_time(newest)}",
+        )
     messages = services.store.of_kind("assessment", asset_id, oldest, newest, MOST_INSTANTS)
     told = [orjson.loads(message) for message in messages]
     if len(told) == MOST_INSTANTS:

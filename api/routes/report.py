@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Response
 
 from api.answers import ALARM, CASE, Time, json_answer, ready
-from api.problems import Problem, answers
+from api.problems import Problem, ProblemType, answers
 from api.routes.performance import TOTAL, total_of
 from api.services import Services, Use
 from api.shapes.alarms import ReportAnswer
@@ -57,7 +57,7 @@ EXAMPLE: Final = {
     "/report",
     responses={
         **example(ReportAnswer, EXAMPLE),
-        **answers(_422="query.from: should be at most 31 days before query.to"),
+        **answers(invalid_request="query.from: should be at most 31 days before query.to"),
     },
     summary="The report of a shift: alarms and cases of each machine, time without scores, energy, and what is open",
     description=(
@@ -73,9 +73,12 @@ def get_report(
     until = parse_time(last) if last is not None else time.time_ns()
     since = parse_time(first) if first is not None else until - SHIFT_NS
     if since >= until:
-        raise Problem(422, f"query.from: {format_time(since)} should be a time before query.to, {format_time(until)}")
+        raise Problem(
+            ProblemType.INVALID_REQUEST,
+            f"query.from: {format_time(since)} should be a time before query.to, {format_time(until)}",
+        )
     if until - since > MOST_NS:
-        raise Problem(422, f"query.from: {format_time(since)} should be at most 31 days before query.to")
+        raise Problem(ProblemType.TOO_MUCH, f"query.from: {format_time(since)} should be at most 31 days before query.to")
     store = services.store
     # what began within the time has changed since then
     changed = since, 2**63 - 1

@@ -35,10 +35,10 @@ class SignIn(BaseModel):
     responses={
         **example(SessionAnswer, EXAMPLE, "Signed in; `csrf` is what every change sends along"),
         **answers(
-            _401=WRONG,
-            _415="send the body as JSON, with the header 'Content-Type: application/json'",
-            _422="body.token: Field required",
-            _429=TOO_MANY,
+            sign_in=WRONG,
+            content_type="send the body as JSON, with the header 'Content-Type: application/json'",
+            invalid_request="body.token: Field required",
+            too_many_guesses=TOO_MANY,
         ),
     },
     dependencies=[Depends(json_only)],

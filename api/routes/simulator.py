@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import json_answer, json_list
-from api.problems import Problem, answers
+from api.problems import Problem, ProblemType, answers
 from api.security import json_only
 from api.services import DemoVisitor, Services, Use
 from api.shapes.answer import CommandAnswer, Items, example
@@ -45,16 +45,16 @@ CHAOS: Final = {
 ACCEPTED: Final = example(CommandAnswer, {"command_id": "0b8f7a52-6f0e-4a53-9d0a-3c1b1f6f7c11"}, status=202)
 NO_ASSET: Final = "the simulator has no asset 'pump-9'; possible: pump-101"
 REFUSALS: Final = answers(
-    _401="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
-    _403="this needs the operator role; 'display' has the role visitor",
-    _404=NO_ASSET,
-    _409="fault 'bearing-wear' of 'pump-101' is already active",
-    _503="no simulator has told its machines yet; is it running, and is the broker connected?",
-    _504="the simulator did not answer within 5 s; the command may still take effect",
+    sign_in="this needs the operator role: send the header 'Authorization: Bearer TOKEN', or sign in",
+    role_too_low="this needs the operator role; 'display' has the role visitor",
+    not_found=NO_ASSET,
+    simulator_refused="fault 'bearing-wear' of 'pump-101' is already active",
+    simulator_away="no simulator has told its machines yet; is it running, and is the broker connected?",
+    simulator_silent="the simulator did not answer within 5 s; the command may still take effect",
 )
 BODIES: Final = answers(
-    _415="send the body as JSON, with the header 'Content-Type: application/json'",
-    _422="body.severity: Input should be less than or equal to 1",
+    content_type="send the body as JSON, with the header 'Content-Type: application/json'",
+    invalid_request="body.severity: Input should be less than or equal to 1",
 )
 
 
@@ -144,7 +144,7 @@ def list_faults(services: Use) -> Response:
 async def inject_fault(services: Use, by: DemoVisitor, body: Injection) -> Response:
     faults = [fault.fault for fault in _simulated(services, body.asset).faults]
     if body.fault not in faults:
-        raise Problem(404, f"'{body.asset}' has no fault '{body.fault}'; possible: {', '.join(faults)}")
+        raise Problem(ProblemType.NOT_FOUND, f"'{body.asset}' has no fault '{body.fault}'; possible: {', '.join(faults)}")
     command_id = await services.commands.inject_fault(
         asset=body.asset, fault=body.fault, severity=body.severity, over_s=body.over_s, by=by
     )
@@ -172,7 +172,7 @@ async def repair(services: Use, by: DemoVisitor, asset: Annotated[str, Path(exam
 async def start_job(services: Use, by: DemoVisitor, body: NextJob) -> Response:
     recipes = _simulated(services, body.asset).recipes
     if body.recipe not in recipes:
-        raise Problem(404, f"'{body.asset}' has no recipe '{body.recipe}'; possible: {', '.join(recipes)}")
+        raise Problem(ProblemType.NOT_FOUND, f"'{body.asset}' has no recipe '{body.recipe}'; possible: {', '.join(recipes)}")
     command_id = await services.commands.start_job(asset=body.asset, recipe=body.recipe, by=by)
     return json_answer({"command_id": command_id}, 202)
 
@@ -197,7 +197,7 @@ def list_scenarios(services: Use) -> Response:
 async def play_scenario(services: Use, by: DemoVisitor, body: Play) -> Response:
     scenarios = [each.scenario for each in _catalogue(services).scenarios]
     if body.scenario not in scenarios:
-        raise Problem(404, f"there is no scenario '{body.scenario}'; possible: {', '.join(scenarios)}")
+        raise Problem(ProblemType.NOT_FOUND, f"there is no scenario '{body.scenario}'; possible: {', '.join(scenarios)}")
     return json_answer({"command_id": await services.commands.play_scenario(body.scenario, by=by)}, 202)
 
 
@@ -232,7 +232,7 @@ def list_chaos(services: Use) -> Response:
 async def begin_chaos(services: Use, by: DemoVisitor, body: Trouble) -> Response:
     kinds = [each.chaos for each in _catalogue(services).chaos]
     if body.chaos not in kinds:
-        raise Problem(404, f"there is no chaos '{body.chaos}'; possible: {', '.join(kinds)}")
+        raise Problem(ProblemType.NOT_FOUND, f"there is no chaos '{body.chaos}'; possible: {', '.join(kinds)}")
     command_id = await services.commands.disturb(
         kind=body.chaos, source=body.source, for_s=body.for_s, amount=body.amount, by=by
     )
@@ -252,7 +252,9 @@ async def end_chaos(services: Use, by: DemoVisitor) -> Response:
 
 def _catalogue(services: Services) -> Catalogue:
     if services.ingest.catalogue is None:
-        raise Problem(503, "no simulator has told its machines yet; is it running, and is the broker connected?")
+        raise Problem(
+            ProblemType.SIMULATOR_AWAY, "no simulator has told its machines yet; is it running, and is the broker connected?"
+        )
     return services.ingest.catalogue
 
 
@@ -261,4 +263,6 @@ def _simulated(services: Services, asset: str) -> CatalogueAsset:
     for known in catalogue.assets:
         if known.asset == asset:
             return known
-    raise Problem(404, f"the simulator has no asset '{asset}'; possible: {', '.join(a.asset for a in catalogue.assets)}")
+    raise Problem(
+        ProblemType.NOT_FOUND, f"the simulator has no asset '{asset}'; possible: {', '.join(a.asset for a in catalogue.assets)}"
+    )

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from api.guesses import network
-from api.problems import Problem, answers
+from api.problems import Problem, ProblemType, answers
 from api.routes.assets import NO_ASSET, known_asset
 from api.services import Use
 from api.stream import Wanted
@@ -30,9 +30,9 @@ EXAMPLE: Final = (
     responses={
         200: {"content": {"text/event-stream": {"example": EXAMPLE}}},
         **answers(
-            _404=NO_ASSET,
-            _422="query.event.0: Input should be 'assessment', 'alarm' …",
-            _503="1000 streams are open, which is the most that are served; try again later",
+            not_found=NO_ASSET,
+            invalid_request="query.event.0: Input should be 'assessment', 'alarm' …",
+            busy="1000 streams are open, which is the most that are served; try again later",
         ),
     },
     summary="Every result and edge status as it comes, as server-sent events",
@@ -57,11 +57,11 @@ async def stream(
     event: Annotated[list[Kind] | None, Query(max_length=20, description="only these events", examples=[["alarm"]])] = None,
 ) -> StreamingResponse:
     if services.stream.clients >= MOST_CLIENTS:
-        raise Problem(503, TOO_MANY)
+        raise Problem(ProblemType.BUSY, TOO_MANY)
     address, most = network(request.client.host if request.client is not None else ""), services.limits.streams
     if most and services.stream.addresses[address] >= most:
         services.refused["streams"] += 1
-        raise Problem(429, TOO_MANY_THERE.format(most), {"Retry-After": "10"})
+        raise Problem(ProblemType.TOO_OFTEN, TOO_MANY_THERE.format(most), {"Retry-After": "10"})
     for each in asset or ():
         known_asset(services, each)
     wanted = Wanted(assets=frozenset(asset or ()), kinds=frozenset(event or ()))

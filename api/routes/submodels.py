@@ -6,7 +6,7 @@ from aas_core3 import types as aas
 from fastapi import APIRouter, Depends, Path, Query, Response
 from starlette.convertors import Convertor, register_url_convertor
 
-from api.problems import Problem
+from api.problems import Problem, ProblemType
 from api.twin import views
 from api.twin.example import example_twin
 from api.twin_answers import (
@@ -69,7 +69,7 @@ def in_shell(twin: UseTwin, aas_identifier: ShellId, submodel_identifier: Submod
     """What holds for the submodels below a shell: they are this shell's."""
     shell = known_shell(twin, aas_identifier)
     if all(reference.keys[0].value != submodel_identifier for reference in shell.submodels or ()):
-        raise Problem(404, f"the shell '{aas_identifier}' has no submodel '{submodel_identifier}'")
+        raise Problem(ProblemType.NOT_FOUND, f"the shell '{aas_identifier}' has no submodel '{submodel_identifier}'")
 
 
 UseSubmodel = Annotated[aas.Submodel, Depends(_submodel)]
@@ -134,7 +134,9 @@ def get_submodel_view(
 @each.get(
     "/submodel-elements",
     responses=documented(
-        paged([views.whole(element) for element in views.children(_NAMEPLATE)[:2]], "2"), _400=WRONG_LIMIT, _404=NO_SUBMODEL
+        paged([views.whole(element) for element in views.children(_NAMEPLATE)[:2]], "2"),
+        _400=WRONG_LIMIT,
+        _404=NO_SUBMODEL,
     ),
     summary="The elements of a submodel",
 )
@@ -209,7 +211,9 @@ def _meant(semantic_id: str | None) -> str | None:
     try:
         return str(from_json("semanticId", semantic_id)["keys"][-1]["value"])
     except (LookupError, TypeError):
-        raise Problem(400, f"query.semanticId: '{semantic_id}' should be a Reference with its keys, in base64url") from None
+        raise Problem(
+            ProblemType.INVALID_REQUEST, f"query.semanticId: '{semantic_id}' should be a Reference with its keys, in base64url"
+        ) from None
 
 
 def _known_element(submodel: aas.Submodel, path: str) -> list[aas.SubmodelElement]:
@@ -217,10 +221,10 @@ def _known_element(submodel: aas.Submodel, path: str) -> list[aas.SubmodelElemen
         return views.find(submodel, path)
     except LookupError:
         raise Problem(
-            404, f"there is no element '{path}' in {submodel.id_short}; …/submodel-elements/$path lists them"
+            ProblemType.NOT_FOUND, f"there is no element '{path}' in {submodel.id_short}; …/submodel-elements/$path lists them"
         ) from None
     except ValueError as error:
-        raise Problem(400, f"path.id_short_path: {error}") from None
+        raise Problem(ProblemType.INVALID_REQUEST, f"path.id_short_path: {error}") from None
 
 
 def _submodel_view(submodel: aas.Submodel, content: views.Content, level: views.Level) -> Any:
@@ -248,5 +252,7 @@ def _element_view(
             return views.reference_to(submodel, trail, path)
         case views.Content.PATH:
             if not isinstance(element, aas.SubmodelElementCollection | aas.SubmodelElementList | aas.Entity):
-                raise Problem(400, f"'{path}' is a {type(element).__name__}, which has no elements in it")
+                raise Problem(
+                    ProblemType.INVALID_REQUEST, f"'{path}' is a {type(element).__name__}, which has no elements in it"
+                )
             return list(views.paths_from(element, path, level))

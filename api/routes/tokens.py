@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import json_answer, json_list
-from api.problems import Problem, answers
+from api.problems import Problem, ProblemType, answers
 from api.roles import Role
 from api.security import json_only
 from api.services import Admin, Use
@@ -28,8 +28,8 @@ EXAMPLE: Final = {
     "used": None,
 }
 NEEDED: Final = answers(
-    _401="this needs the admin role: send the header 'Authorization: Bearer TOKEN', or sign in",
-    _403="this needs the admin role; 'anna' has the role operator",
+    sign_in="this needs the admin role: send the header 'Authorization: Bearer TOKEN', or sign in",
+    role_too_low="this needs the admin role; 'anna' has the role operator",
 )
 
 
@@ -57,9 +57,9 @@ def list_tokens(services: Use, _by: Admin) -> Response:
         **example(NewTokenAnswer, {**EXAMPLE, "token": "3q2-7w…"}, "`token` is told this once", status=201),
         **NEEDED,
         **answers(
-            _409="there is a token named 'anna' already; names are those under which changes are told",
-            _415="send the body as JSON, with the header 'Content-Type: application/json'",
-            _422="body.role: Input should be 'operator', 'engineer' or 'admin'",
+            name_taken="there is a token named 'anna' already; names are those under which changes are told",
+            content_type="send the body as JSON, with the header 'Content-Type: application/json'",
+            invalid_request="body.role: Input should be 'operator', 'engineer' or 'admin'",
         ),
     },
     dependencies=[Depends(json_only)],
@@ -69,7 +69,7 @@ def make_token(services: Use, by: Admin, body: NewToken) -> Response:
     try:
         token, secret = services.access.tokens.make(body.name, Role(body.role), by=by)
     except TokenRefused as refused:
-        raise Problem(409, str(refused)) from None
+        raise Problem(refused.type, str(refused)) from None
     answer = json_answer({**_told(token), "token": secret}, 201)
     answer.headers["Cache-Control"] = "no-store"
     return answer
@@ -82,8 +82,8 @@ def make_token(services: Use, by: Admin, body: NewToken) -> Response:
     responses={
         **NEEDED,
         **answers(
-            _404="there is no token '0198f0c3'; GET /api/v1/tokens lists them",
-            _409="'admin' is the last token of an admin; make another one first",
+            not_found="there is no token '0198f0c3'; GET /api/v1/tokens lists them",
+            last_admin="'admin' is the last token of an admin; make another one first",
         ),
     },
     summary="Revoke a token: it and the sessions opened with it end at once",
@@ -92,9 +92,9 @@ def revoke_token(services: Use, _by: Admin, token_id: Annotated[str, Path(exampl
     try:
         services.access.tokens.revoke(token_id)
     except KeyError:
-        raise Problem(404, f"there is no token '{token_id}'; GET /api/v1/tokens lists them") from None
+        raise Problem(ProblemType.NOT_FOUND, f"there is no token '{token_id}'; GET /api/v1/tokens lists them") from None
     except TokenRefused as refused:
-        raise Problem(409, str(refused)) from None
+        raise Problem(refused.type, str(refused)) from None
     return Response(status_code=204)
 
 

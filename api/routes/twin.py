@@ -6,7 +6,7 @@ from aas_core3 import types as aas
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AfterValidator
 
-from api.problems import Problem
+from api.problems import Problem, ProblemType
 from api.routes import submodels
 from api.twin.elements import reference
 from api.twin.example import example_twin
@@ -132,7 +132,10 @@ def get_concept(twin: UseTwin, cd_identifier: ConceptId) -> Response:
     for concept in twin.concepts():
         if concept.id == cd_identifier:
             return give(plain(concept))
-    raise Problem(404, f"there is no concept description '{cd_identifier}'; GET /api/v1/aas/concept-descriptions lists them")
+    raise Problem(
+        ProblemType.NOT_FOUND,
+        f"there is no concept description '{cd_identifier}'; GET /api/v1/aas/concept-descriptions lists them",
+    )
 
 
 @router.get(
@@ -176,7 +179,7 @@ def get_description() -> Response:
 
 @router.get("/{elsewhere:path}", include_in_schema=False)
 def nothing_there(elsewhere: str) -> Response:
-    raise Problem(404, f"there is nothing at '{elsewhere}'; GET /api/v1/openapi.json lists every route")
+    raise Problem(ProblemType.NOT_FOUND, f"there is nothing at '{elsewhere}'; GET /api/v1/openapi.json lists every route")
 
 
 def _chosen(twin: UseTwin, asset_ids: list[str] | None, id_short: str | None) -> list[aas.AssetAdministrationShell]:

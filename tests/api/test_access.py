@@ -41,12 +41,13 @@ async def test_each_role_may_what_the_ones_before_it_may(shared_api: RunningApi,
     roles = ["operator", "engineer", "admin"]
     credentials = dict(zip(roles, (shared_api.operator, shared_api.engineer, shared_api.admin), strict=True))
     nobody = await shared_api.client.request(method, f"/api/v1{path}", json={})
-    assert (nobody.status_code, nobody.json()["role"]) == (401, needed)
+    assert (nobody.status_code, nobody.json()["type"], nobody.json()["role"]) == (401, "/problems/sign-in", needed)
     assert needed in nobody.json()["detail"]
     for role in roles:
         answer = await shared_api.client.request(method, f"/api/v1{path}", json={}, headers=credentials[role])
         if roles.index(role) < roles.index(needed):
             assert (answer.status_code, answer.json()["role"]) == (403, needed)
+            assert answer.json()["type"] == "/problems/role-too-low"
             assert f"the role {role}" in answer.json()["detail"]
             assert answer.headers["content-type"] == "application/problem+json"
         else:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from api.app import create_api
+from api.problems import ProblemType
 
 README = Path(__file__).parents[2] / "api/README.md"
 
@@ -40,6 +41,16 @@ def test_every_route_has_an_example_and_documented_errors(name: str, operation: 
             assert [message["code"] for message in body["messages"]] == [status]
         else:
             assert media_type == "application/problem+json", f"{name} {status}"
-            assert body["status"] == int(status)
+            assert body["status"] == int(status) == ProblemType(body["type"]).status, name
     if operation.get("parameters") or "requestBody" in operation:
         assert errors, name
+
+
+def test_every_type_of_problem_is_described() -> None:
+    schemas = create_api().openapi()["components"]["schemas"]
+    assert schemas["ProblemType"]["enum"] == list(ProblemType)
+    described = schemas["ProblemDetails"]["properties"]["type"]["description"]
+    assert re.findall(r"^- `(.*?)` \((\d+)\): \w", described, re.MULTILINE) == [
+        (each, str(each.status)) for each in ProblemType
+    ]
+    assert all(re.fullmatch("/problems/[a-z-]+", each) for each in ProblemType)

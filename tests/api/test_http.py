@@ -11,29 +11,37 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "says"),
+    ("method", "path", "status", "kind", "says"),
     [
-        ("GET", "/api/v1/nothing", 404, "openapi.json"),
-        ("GET", "/api/nothing", 404, "/api/nothing"),
-        ("POST", "/api/v1/assets", 405, "POST"),
-        ("GET", "/api/v1/assets/pump-9", 404, "pump-101"),
-        ("GET", "/api/v1/assets/pump-9/assessments", 404, "pump-101"),
-        ("GET", "/api/v1/assets/pump-101/assessments?points=9", 422, "query.points"),
-        ("GET", "/api/v1/assets/pump-101/assessments?from=yesterday", 422, "yesterday"),
-        ("GET", "/api/v1/assets/pump-101/assessments?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", 422, "before"),
-        ("GET", "/api/v1/assets/pump-101/assessments?from=0001-01-01T00:00:00Z", 422, "1678 to 2262"),
-        ("GET", "/api/v1/assets/pump-101/assessments?to=9999-12-31T00:00:00Z", 422, "1678 to 2262"),
-        ("GET", "/api/v1/cases/none", 404, "none"),
-        ("GET", "/api/v1/alarms?state=some", 422, "query.state"),
-        ("GET", "/api/v1/alarms/none", 404, "none"),
+        ("GET", "/api/v1/nothing", 404, "not-found", "openapi.json"),
+        ("GET", "/api/nothing", 404, "not-found", "/api/nothing"),
+        ("POST", "/api/v1/assets", 405, "method", "POST"),
+        ("GET", "/api/v1/assets/pump-9", 404, "not-found", "pump-101"),
+        ("GET", "/api/v1/assets/pump-9/assessments", 404, "not-found", "pump-101"),
+        ("GET", "/api/v1/assets/pump-101/assessments?points=9", 422, "invalid-request", "query.points"),
+        ("GET", "/api/v1/assets/pump-101/assessments?from=yesterday", 422, "invalid-request", "yesterday"),
+        (
+            "GET",
+            "/api/v1/assets/pump-101/assessments?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
+            422,
+            "invalid-request",
+            "before",
+        ),
+        ("GET", "/api/v1/assets/pump-101/assessments?from=0001-01-01T00:00:00Z", 422, "invalid-request", "1678 to 2262"),
+        ("GET", "/api/v1/assets/pump-101/assessments?to=9999-12-31T00:00:00Z", 422, "invalid-request", "1678 to 2262"),
+        ("GET", "/api/v1/cases/none", 404, "not-found", "none"),
+        ("GET", "/api/v1/alarms?state=some", 422, "invalid-request", "query.state"),
+        ("GET", "/api/v1/alarms/none", 404, "not-found", "none"),
     ],
 )
-async def test_errors_are_problem_details(shared_api: RunningApi, method: str, path: str, status: int, says: str) -> None:
+async def test_errors_are_problem_details(
+    shared_api: RunningApi, method: str, path: str, status: int, kind: str, says: str
+) -> None:
     answer = await shared_api.client.request(method, path, headers={"Accept": "text/html"})
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
-    assert body["status"] == status
+    assert (body["type"], body["status"]) == (f"/problems/{kind}", status)
     assert says in body["detail"]
     assert body["instance"] == path.partition("?")[0]
     assert body["title"]

@@ -30,6 +30,7 @@ async def test_too_many_questions_changes_and_attempts_are_refused_each_by_itsel
         assert 429 in codes[4:]
         refused = answers[codes.index(429)]
         assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.json()["type"] == "/problems/too-often"
         assert 1 <= int(refused.headers["retry-after"]) <= 15
         assert refused.json()["detail"] == f"more than 4 questions in a minute; try again in {refused.headers['retry-after']} s"
         assert refused.headers["content-security-policy"], "what protects a browser stands on this answer, too"

@@ -46,10 +46,12 @@ async def test_an_edge_that_says_no_or_nothing(api: RunningApi, scripted_edge: S
     scripted_edge.answer = lambda _verb: "an alarm that is normal cannot take 'acknowledge'"
     refused = await api.post(f"{open_alarm}/acknowledge", {})
     assert (refused.status_code, refused.json()["detail"]) == (409, "an alarm that is normal cannot take 'acknowledge'")
+    assert (refused.json()["type"], refused.json()["edge"]) == ("/problems/edge-refused", "edge-1")
     scripted_edge.answer = lambda _verb: None
     unanswered = await api.post(f"{open_alarm}/acknowledge", {})
     assert unanswered.status_code == 504
     assert "edge-1" in unanswered.json()["detail"]
+    assert (unanswered.json()["type"], unanswered.json()["edge"]) == ("/problems/edge-silent", "edge-1")
     assert unanswered.headers["content-type"] == "application/problem+json"
 
 
@@ -68,7 +70,7 @@ async def test_visitors_may_read_but_not_change(api: RunningApi, scripted_edge: 
 async def test_in_a_demo_every_visitor_may_break_and_repair(api: RunningApi, scripted_edge: ScriptedEdge) -> None:
     fault = {"asset": "pump-101", "fault": "bearing-wear", "severity": 0.5, "over_s": 10}
     nobody_there = await api.client.post("/api/v1/simulator/faults", json=fault)
-    assert nobody_there.status_code == 503
+    assert (nobody_there.status_code, nobody_there.json()["type"]) == (503, "/problems/simulator-away")
     scripted_edge.publish_catalogue()
 
     async def faults() -> object:

@@ -37,6 +37,27 @@ FAULTS: dict[str, tuple[Answer | None, str]] = {
 }
 
 
+# what a problem says of itself, and the sentence about it; what has no type is told in the words that it came with
+TOLD = (
+    ({"type": "/problems/database"}, "Serverns databas svarar inte.", "The server's database does not answer."),
+    (
+        {"type": "/problems/role-too-low", "role": "engineer"},
+        "Det här kräver rollen ingenjör, som du inte har.",
+        "This needs the role of engineer, which you do not have.",
+    ),
+    (
+        {"type": "/problems/edge-refused", "edge": "edge-7"},
+        "edge-7 utförde det inte. Med dess egna ord: ”not on a Sunday”",
+        "edge-7 did not do it. In its own words: “not on a Sunday”",
+    ),
+    (
+        {"type": "https://proxy.example/sunday"},
+        "Servern säger med egna ord: ”not on a Sunday”",
+        "The server says in its own words: “not on a Sunday”",
+    ),
+)
+
+
 class Liar(ThreadingHTTPServer):
     """Serves what is at `origin`, below a path; what is in `lies` is answered so, and a lie about a change tells it first."""
 
@@ -140,6 +161,18 @@ def test_what_is_no_answer_is_said_in_words(page: Page, liar: Liar) -> None:
     expect(trouble(page)).to_have_count(0)
 
 
+def test_a_problem_is_said_in_the_language_of_the_page(page: Page, liar: Liar) -> None:
+    for n, (problem, swedish, english) in enumerate(TOLD):
+        body = orjson.dumps({"title": "Conflict", "status": 409, "detail": "not on a Sunday", **problem})
+        liar.lies = {("GET", FIGURES): (409, "application/problem+json", body, len(body))}
+        page.goto(f"{liar.url}/?lang=sv&{n}#/operations/figures")
+        expect(page.get_by_role("alert").filter(has_text=f"hämtas: {swedish}")).to_be_visible(timeout=60_000)
+        page.get_by_test_id("language-en").click()
+        expect(trouble(page)).to_contain_text(f"fetched: {english}")
+        own = trouble(page).get_by_text("not on a Sunday")
+        assert (own.count() > 0) == ("Sunday" in english), "what has a sentence of its own shows no English"
+
+
 def test_a_change_that_is_answered_badly_was_made_all_the_same(page: Page, liar: Liar) -> None:
     page.goto(f"{liar.url}/#token={ENGINEER_TOKEN}")
     page.goto(f"{liar.url}/#/models/labels")
@@ -163,7 +196,7 @@ def test_of_an_edge_that_says_no_more_than_it_must_everything_is_shown(page: Pag
     site = make_site(PUMP_PLANT)
     site.start_api()
     since = "2026-11-23T09:00:00Z"
-    sources = {"plc": {"state": "connected", "since": since}}
+    sources = {"plc": {"state": "disconnected", "since": since, "problem": "nobody is there"}}
     status = {"edge": "edge-1", "online": True, "time": since, "version": "0.0.1", "sources": sources}
     topic = load_plant(PUMP_PLANT).topics.edge_status("edge-1")
     publish.single(topic, orjson.dumps(status), qos=1, retain=True, port=site.mosquitto.port)
@@ -171,3 +204,5 @@ def test_of_an_edge_that_says_no_more_than_it_must_everything_is_shown(page: Pag
     for view, shown in (("report", "report"), ("data", "edge-edge-1")):
         page.goto(f"{site.url}/#/operations/{view}")
         expect(page.get_by_test_id(shown)).to_be_visible(timeout=60_000)
+    # its own words are marked as such, for those who read them and for those who hear them
+    expect(page.locator("q[lang=en]").first).to_have_text("nobody is there")

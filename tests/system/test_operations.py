@@ -129,6 +129,16 @@ def handle_an_alarm(page: Page, site: Site, edge: Process) -> None:
     edge.kill()
     wait_for("the api says so", lambda: site.edge_status()["online"] is False)
     expect(page.get_by_test_id("next")).to_contain_text("bortkopplad", timeout=30_000)
+    row.click()
+    page.keyboard.press("a")
+    expect(page.get_by_test_id("action-problem")).to_contain_text("edge-1 är bortkopplad, så inget skickades", timeout=30_000)
+    # what is said already follows the language; what was spoken is not spoken again in the other one
+    page.get_by_test_id("language-en").click()
+    expect(page.get_by_test_id("action-problem")).to_contain_text("edge-1 is offline, so nothing was sent")
+    expect(page.get_by_role("alert").filter(has_text="Nytt larm")).to_have_count(0)
+    page.get_by_test_id("language-sv").click()
+    # whoever has a button in hand has its keys
+    page.evaluate("document.activeElement.blur()")
     edge.start()
     wait_for("the edge is back", lambda: site.edge_status()["online"] and site.latest(PUMP).get("score") is not None)
     expect(row).to_have_attribute("data-state", "active-unacknowledged", timeout=30_000)

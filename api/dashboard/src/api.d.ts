@@ -1383,8 +1383,7 @@ export interface components {
         /** @enum {string} */
         Priority: "low" | "medium" | "high" | "critical";
         ProblemDetails: {
-            /** @default about:blank */
-            type: string;
+            type: components["schemas"]["ProblemType"];
             title: string;
             status: number;
             detail: string;
@@ -1393,7 +1392,11 @@ export interface components {
             errors: components["schemas"]["FieldProblem"][] | null;
             /** @default null */
             role: string | null;
+            /** @default null */
+            edge: string | null;
         };
+        /** @enum {string} */
+        ProblemType: "/problems/invalid-request" | "/problems/too-much" | "/problems/empty-file" | "/problems/sign-in" | "/problems/session-ended" | "/problems/wrong-token" | "/problems/role-too-low" | "/problems/csrf" | "/problems/not-found" | "/problems/no-evidence" | "/problems/method" | "/problems/several-edges" | "/problems/edge-refused" | "/problems/simulator-refused" | "/problems/name-taken" | "/problems/last-admin" | "/problems/from-environment" | "/problems/full" | "/problems/too-large" | "/problems/content-type" | "/problems/too-often" | "/problems/too-many-guesses" | "/problems/internal" | "/problems/damaged" | "/problems/broker-away" | "/problems/edge-away" | "/problems/simulator-away" | "/problems/database" | "/problems/busy" | "/problems/summarising" | "/problems/edge-silent" | "/problems/simulator-silent" | "/problems/no-change-yet" | "/problems/no-room";
         QualityAnswer: {
             asset: string;
             from: string | null;

@@ -61,4 +61,6 @@ export type Episode = Schemas["EpisodeAnswer"];
 export type Role = Schemas["Role"];
 export type Session = Schemas["SessionAnswer"];
 export type Token = Schemas["TokenAnswer"];
+export type ProblemDetails = Schemas["ProblemDetails"];
+export type ProblemType = Schemas["ProblemType"];
 export type AuditEntry = Schemas["AuditEntryAnswer"];

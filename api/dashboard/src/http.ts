@@ -1,7 +1,8 @@
-// The API over HTTP: paths, parameters and answers are those of its OpenAPI document. An error carries the API's own words
-// (RFC 9457), or says that nobody answered.
+// The API over HTTP: paths, parameters and answers are those of its OpenAPI document. An error carries what the API
+// says of it (RFC 9457), or that nobody answered.
 import createClient, { defaultPathSerializer } from "openapi-fetch";
 import type { paths } from "./api";
+import type { ProblemDetails } from "./contracts";
 
 // relative, for where a reverse proxy has put the dashboard below a path
 const ROOT = "api/v1";
@@ -10,11 +11,13 @@ const UPLOAD_PATIENCE_MS = 120_000;
 export const OCTETS = "application/octet-stream";
 
 export class Problem extends Error {
+  /** waitS: for how long not to ask again [s], where that was said */
   constructor(
     readonly status: number,
-    detail: string,
+    readonly details: Partial<ProblemDetails> = {},
+    readonly waitS: number | null = null,
   ) {
-    super(detail);
+    super(details.detail ?? `HTTP ${status}`);
   }
 
   /** nobody answered: the network or the API is away */
@@ -54,19 +57,19 @@ async function ask(request: Request): Promise<Response> {
   if (csrf !== null && request.method !== "GET") request.headers.set("X-CSRF-Token", csrf);
   const patience = request.headers.get("Content-Type") === OCTETS ? UPLOAD_PATIENCE_MS : PATIENCE_MS;
   const response = await fetch(request, { signal: AbortSignal.timeout(patience) }).catch(() => {
-    throw new Problem(0, "");
+    throw new Problem(0);
   });
   noteClock(response);
   if (response.ok) return response;
   const answer: unknown = await response.json().catch(() => null);
-  throw new Problem(response.status, inWords(answer) ?? `HTTP ${response.status}`);
+  const waitS = Number.parseInt(response.headers.get("retry-after") ?? "", 10);
+  throw new Problem(response.status, detailsOf(answer), Number.isNaN(waitS) ? null : waitS);
 }
 
-function inWords(answer: unknown): string | null {
-  if (typeof answer !== "object" || answer === null) return null;
-  const { detail, title } = answer as { detail?: unknown; title?: unknown };
-  if (typeof detail === "string" && detail !== "") return detail;
-  return typeof title === "string" ? title : null;
+/** What is text where the API has text: a proxy may answer with anything. */
+function detailsOf(answer: unknown): Partial<ProblemDetails> {
+  if (typeof answer !== "object" || answer === null) return {};
+  return Object.fromEntries(Object.entries(answer).filter(([, value]) => typeof value === "string" && value !== ""));
 }
 
 export const api = createClient<paths, "application/json">({
@@ -85,9 +88,9 @@ export type Asked<T> = Promise<{ data?: T }>;
 export async function told<T>(asked: Asked<T>): Promise<T> {
   const { data } = await asked.catch((problem: unknown) => {
     // an answer that was cut off is no answer
-    throw problem instanceof Problem ? problem : new Problem(0, "");
+    throw problem instanceof Problem ? problem : new Problem(0);
   });
-  if (data === undefined || data === null) throw new Problem(0, "");
+  if (data === undefined || data === null) throw new Problem(0);
   return data;
 }
 

@@ -1,6 +1,7 @@
 // Who acts. A token is given once and becomes a session of this browser: a cookie that no script can read.
 import type { Role, Session } from "../contracts";
 import { Problem, api, done, told, useCsrf, type Asked } from "../http";
+import { whyNot, type Sentence } from "../words/problem";
 
 const ORDER: readonly Role[] = ["visitor", "operator", "engineer", "admin"];
 
@@ -8,8 +9,8 @@ class Operator {
   name = $state<string | null>(null);
   role = $state<Role>("visitor");
   asking = $state(false);
-  /** why something was refused, in the API's words */
-  refusal = $state<string | null>(null);
+  /** why something was refused */
+  refusal = $state.raw<Sentence | null>(null);
   #answer: ((signedIn: boolean) => void) | null = null;
   #looked: Promise<void> | null = null;
 
@@ -40,7 +41,7 @@ class Operator {
       () => undefined,
       (problem: unknown) => {
         if (!(problem instanceof Problem)) throw problem;
-        void this.ask(problem.message);
+        void this.ask(whyNot(problem));
       },
     );
     this.#looked = signedIn;
@@ -56,7 +57,7 @@ class Operator {
   }
 
   /** Open the dialog; whether somebody has signed in when it closes. */
-  ask(refusal: string | null = null): Promise<boolean> {
+  ask(refusal: Sentence | null = null): Promise<boolean> {
     this.#answer?.(false);
     this.refusal = refusal;
     this.asking = true;
@@ -79,7 +80,7 @@ class Operator {
       } catch (problem) {
         if (!(problem instanceof Problem) || !problem.forbidden) throw problem;
         // one who is signed in is told why that is not enough; to a visitor the dialog says it
-        const signedIn = await this.ask(this.role === "visitor" ? null : problem.message);
+        const signedIn = await this.ask(this.role === "visitor" ? null : whyNot(problem));
         if (!signedIn) return null;
       }
     }

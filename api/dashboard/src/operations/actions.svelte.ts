@@ -1,11 +1,11 @@
 // What an operator does to an alarm. The edge owns alarms: a change counts when it has confirmed it.
 import type { Alarm, Remark } from "../contracts";
-import { Problem, api, download } from "../http";
+import { api, download } from "../http";
 import { operator } from "../live/operator.svelte";
 import { plant } from "../live/plant.svelte";
 import { words } from "../words/language.svelte";
 import { say, type OperationsKey } from "../words/operations";
-import { whyNot } from "../words/problem";
+import { whyNot, type Sentence } from "../words/problem";
 import { alarmStates } from "../words/texts";
 
 export type Action = "acknowledge" | "shelve" | "unshelve" | "comment" | "out-of-service" | "return-to-service" | "evidence";
@@ -38,22 +38,22 @@ class Actions {
   /** the alarm that something is being done to */
   sending = $state<string | null>(null);
   form = $state<Form | null>(null);
-  problem = $state<string | null>(null);
+  problem = $state.raw<Sentence | null>(null);
   /** what was done last, for those who hear the page */
-  said = $state("");
+  said = $state.raw<Sentence | null>(null);
 
   clear(): void {
     this.form = null;
     this.problem = null;
-    this.said = "";
+    this.said = null;
   }
 
   /** Do it, or open the form that it needs; says why where it is not possible. */
   begin(action: Action, alarm: Alarm): void {
     this.problem = null;
     if (!isPossible(action, alarm)) {
-      const what = say(ACTIONS.find((of) => of.action === action)?.name ?? "alarm");
-      this.problem = say("cannotNow", { what, state: words.of(alarmStates[alarm.state]).toLowerCase() });
+      const what = ACTIONS.find((of) => of.action === action)?.name ?? "alarm";
+      this.problem = () => say("cannotNow", { what: say(what), state: words.of(alarmStates[alarm.state]).toLowerCase() });
     } else if (action === "shelve" || action === "comment" || action === "out-of-service") this.form = action;
     else if (action === "evidence") void this.#fetchEvidence(alarm);
     else void this.send(action, alarm, {});
@@ -66,7 +66,7 @@ class Actions {
       if (changed === null) return false;
       plant.takeAlarms([changed]);
       this.form = null;
-      this.said = say("done", { what: words.of(alarmStates[changed.state]) });
+      this.said = () => say("done", { what: words.of(alarmStates[changed.state]) });
       return true;
     });
   }
@@ -74,12 +74,7 @@ class Actions {
   async #fetchEvidence({ alarm_id }: Alarm): Promise<void> {
     const params = { path: { alarm_id } };
     await this.#carryOut({ alarm_id }, async () => {
-      try {
-        await download(api.GET("/alarms/{alarm_id}/evidence", { params, parseAs: "blob" }), `evidence-${alarm_id}.zip`);
-      } catch (problem) {
-        if (problem instanceof Problem && problem.status === 404) throw new Problem(404, words.text("noEvidence"));
-        throw problem;
-      }
+      await download(api.GET("/alarms/{alarm_id}/evidence", { params, parseAs: "blob" }), `evidence-${alarm_id}.zip`);
       return true;
     });
   }

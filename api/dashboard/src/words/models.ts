@@ -19,7 +19,7 @@ export const modelsTexts = {
     sv: "När en edge har hört av sig visas dess modeller här. Träna en med: python -m models train",
     en: "Once an edge has reported, its models stand here. Train one with: python -m models train",
   },
-  notServing: { sv: "Inte i drift: {problem}", en: "Not in service: {problem}" },
+  notServing: { sv: "Inte i drift: ”{problem}”", en: "Not in service: “{problem}”" },
   falseAlarms: { sv: "Falsklarm per vecka", en: "False alarms a week" },
   atMost: { sv: "högst {n} med 95 % säkerhet", en: "at most {n} with 95% confidence" },
   cardFigures: { sv: "Modellens kort", en: "The model's card" },
@@ -78,7 +78,7 @@ export const modelsTexts = {
   notOnnx: { sv: "{name} är ingen .onnx-fil.", en: "{name} is no .onnx file." },
   trying: { sv: "Edgen prövar modellen …", en: "The edge tries the model …" },
   inShadow: { sv: "Godkänd: version {version} bedömer nu i skugga.", en: "Accepted: version {version} now scores in shadow." },
-  refusedBecause: { sv: "Edgen underkände den: {reason}", en: "The edge refused it: {reason}" },
+  refusedBecause: { sv: "Edgen underkände den, med egna ord: ”{reason}”", en: "The edge refused it, in its own words: “{reason}”" },
   stillTrying: {
     sv: "Edgen har inte svarat än. Steget visas nedan när det kommer.",
     en: "The edge has not answered yet. The step stands below when it comes.",

@@ -153,14 +153,14 @@ export const operationsTexts = {
   },
   doCertificateOver: { sv: "{edge}: certifikatet {name} har gått ut.", en: "{edge}: certificate {name} has expired." },
   doPlant: {
-    sv: "{edge}: plantfilen är ändrad men används inte: {problem}",
-    en: "{edge}: the plant file has been changed but is not in use: {problem}",
+    sv: "{edge}: plantfilen är ändrad men används inte: ”{problem}”",
+    en: "{edge}: the plant file has been changed but is not in use: “{problem}”",
   },
-  doJournal: { sv: "{edge}: journalen: {problem}", en: "{edge}: the journal: {problem}" },
-  doRecorder: { sv: "{edge}: inspelningen: {problem}", en: "{edge}: the recorder: {problem}" },
-  doOutput: { sv: "{edge}: utgången {name}: {problem}", en: "{edge}: output {name}: {problem}" },
-  doModel: { sv: "Modellen {name} är inte i drift: {problem}", en: "Model {name} is not in service: {problem}" },
-  doDatabase: { sv: "Databasen: {problem}", en: "The database: {problem}" },
+  doJournal: { sv: "{edge}: journalen: ”{problem}”", en: "{edge}: the journal: “{problem}”" },
+  doRecorder: { sv: "{edge}: inspelningen: ”{problem}”", en: "{edge}: the recorder: “{problem}”" },
+  doOutput: { sv: "{edge}: utgången {name}: ”{problem}”", en: "{edge}: output {name}: “{problem}”" },
+  doModel: { sv: "Modellen {name} är inte i drift: ”{problem}”", en: "Model {name} is not in service: “{problem}”" },
+  doDatabase: { sv: "Databasen: ”{problem}”", en: "The database: “{problem}”" },
 
   // data and connections
   edges: { sv: "Edgar", en: "Edges" },

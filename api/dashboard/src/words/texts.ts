@@ -180,10 +180,6 @@ export const texts = {
   firstOut: { sv: "Först ut", en: "First-out" },
   firstOutLong: { sv: "Ärendet började med det här larmet", en: "The case began with this alarm" },
   evidence: { sv: "Hämta underlag (zip)", en: "Download evidence (zip)" },
-  noEvidence: {
-    sv: "Det finns inget underlag: det skrivs någon minut efter larmet och sparas en begränsad tid.",
-    en: "There is no evidence: it is written a minute or so after the alarm and kept for a limited time.",
-  },
   returnToService: { sv: "Ta i drift igen", en: "Return to service" },
   closedAlarms: { sv: "Avslutade", en: "Closed" },
   allAlarms: { sv: "Alla larm", en: "All alarms" },
@@ -230,8 +226,8 @@ export const texts = {
     en: "{edge} is offline: no new assessments arrive.",
   },
   brokerAway: {
-    sv: "Servern når inte brokern, så inga nya bedömningar kommer: {problem}",
-    en: "The server cannot reach the broker, so no new assessments arrive: {problem}",
+    sv: "Servern når inte brokern, så inga nya bedömningar kommer: ”{problem}”",
+    en: "The server cannot reach the broker, so no new assessments arrive: “{problem}”",
   },
   staleFor: { sv: "Inget nytt på {age}", en: "Nothing new for {age}" },
   staleSince: { sv: "Inget nytt sedan {time}", en: "Nothing new since {time}" },
@@ -249,6 +245,11 @@ export const texts = {
   offline: { sv: "bortkopplad", en: "offline" },
   notKnown: { sv: "okänt", en: "unknown" },
   nobodyAnswered: { sv: "Servern svarar inte.", en: "The server does not answer." },
+  httpError: { sv: "Svaret var ett fel utan ord (HTTP {status}).", en: "The answer was an error without words (HTTP {status})." },
+  serverSays: { sv: "Servern säger med egna ord: ”{detail}”", en: "The server says in its own words: “{detail}”" },
+  ownWords: { sv: "Med egna ord:", en: "In its own words:" },
+  theEdge: { sv: "Edgen", en: "The edge" },
+  aWhile: { sv: "en stund", en: "a while" },
 } as const satisfies Record<string, Bilingual>;
 
 export type TextKey = keyof typeof texts;
@@ -376,6 +377,17 @@ export const rejections: Record<string, Bilingual> = {
   "unknown-handle": { sv: "okänd nod", en: "unknown node" },
   "queue-overflow": { sv: "kön full", en: "queue overflow" },
   "sequence-gap": { sv: "lucka i följden", en: "gap in the sequence" },
+  "bad-waveform": { sv: "dålig kvalitet på snabb signal", en: "fast signal of bad quality" },
+  "no-such-field": { sv: "fältet saknas", en: "field missing" },
+  "wrong-length": { sv: "fel längd", en: "wrong length" },
+  "wrong-rate": { sv: "fel samplingstakt", en: "wrong sample rate" },
+  undecodable: { sv: "oläsligt", en: "undecodable" },
+  compressed: { sv: "komprimerat", en: "compressed" },
+  "not-sparkplug": { sv: "inte Sparkplug B", en: "not Sparkplug B" },
+  "no-birth": { sv: "födelsemeddelande saknas", en: "birth message missing" },
+  "no-seq": { sv: "löpnummer saknas", en: "sequence number missing" },
+  "unknown-metric": { sv: "okänd metrik", en: "unknown metric" },
+  retained: { sv: "sparat av brokern", en: "kept by the broker" },
 };
 
 /** Where no advice names the fault; as the edge's own tables have it (edge/knowledge). */
