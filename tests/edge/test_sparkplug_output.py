@@ -400,10 +400,12 @@ async def test_a_broker_that_restarts_gets_the_newest_in_births(
         host.came_late = True
         host.say(*rebirth_command(GROUP, NODE, NOW).encode())
         await until(lambda: host.births() and host.births("press-2"), "births")
+        # a second round of them, for the host's own return, may come after the data
+        born = host.births()[-1]
         results.show([found(4, score=0.4)], [])
         await until(lambda: host.newest().get("Score") == 0.4, "data")
     assert host.of(Kind.NBIRTH)[-1].bd_seq == 1
-    assert (host.births()[-1].metrics["Score"].value, host.births()[-1].metrics["Alarms/Open"].value) == (0.2, 1)
+    assert (born.metrics["Score"].value, born.metrics["Alarms/Open"].value) == (0.2, 1)
     assert caplog.text.count("results are not shown by Sparkplug B") <= 2, "lost, and not reached"
 
 
