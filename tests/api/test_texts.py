@@ -26,6 +26,9 @@ def test_every_text_has_both_languages(table: str) -> None:
         assert bool(swedish) == bool(english), f"{swedish!r} and {english!r}: one of them is empty"
         said = [sorted(set(re.findall(r"\{(\w+)\}", text))) for text in (swedish, english)]
         assert said[0] == said[1], f"{swedish!r} and {english!r} do not say the same"
+        # what is in quotation marks is marked as English on the page: it is what an edge or the server says
+        quoted = re.findall(r"[“”](.*?)”", swedish + english)
+        assert set(quoted) <= {"{detail}", "{problem}", "{reason}"}, f"{swedish!r} or {english!r} quotes words of its own"
 
 
 def test_there_are_texts() -> None:

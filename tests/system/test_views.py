@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.system.conftest import PUMP, ROOT, TOKEN, Site, wait_for
+from tests.system.conftest import ENGINEER_TOKEN, PUMP, ROOT, TOKEN, Site, wait_for
 
 JSQR = ROOT / "api" / "dashboard" / "node_modules" / "jsqr" / "dist" / "jsQR.js"
 WITHIN_MS = 180_000
@@ -74,6 +74,21 @@ def test_a_view_comes_back_as_it_was_on_a_reload(running: Site, browser: Browser
     page.reload()
     expect(page.get_by_test_id("range-6h")).to_have_attribute("aria-current", "true", timeout=WITHIN_MS)
     _shows(page, language="sv", theme=theme)
+    page.close()
+
+
+def test_a_token_in_the_address_signs_in_and_is_nowhere_afterwards(running: Site, browser: Browser) -> None:
+    page = browser.new_page(locale="en-GB", reduced_motion="reduce")
+    page.goto(f"{running.url}/#/plant")
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=WITHIN_MS)
+    # in one go: the event of a changed hash comes only after the last of them
+    page.evaluate(
+        "hashes => hashes.forEach(hash => location.hash = hash)", [f"token={TOKEN}", f"token={ENGINEER_TOKEN}", "/models"]
+    )
+    expect(page.get_by_test_id("signed-in")).to_have_attribute("data-role", "engineer", timeout=WITHIN_MS)
+    assert page.url == f"{running.url}/#/models"
+    history = page.evaluate("navigation.entries().map(({url}) => url)")
+    assert not any("token" in address for address in history), history
     page.close()
 
 

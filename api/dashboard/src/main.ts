@@ -8,7 +8,8 @@ import { plant } from "./live/plant.svelte";
 
 operator.takeFromAddress();
 void operator.look();
-addEventListener("hashchange", () => operator.takeFromAddress());
+// at once, unlike hashchange, before which the address may have changed again
+addEventListener("popstate", () => operator.takeFromAddress());
 plant.start();
 
 const target = document.getElementById("app");

@@ -37,14 +37,14 @@ class Operator {
     history.replaceState(null, "", `${location.pathname}${location.search}${rest.startsWith("#") ? rest : ""}`);
     // who brings a token is no visitor
     if (rest.replace(/^#/, "") === "") location.replace("#/plant");
-    const signedIn = this.signIn(decodeURIComponent(match[1])).then(
-      () => undefined,
-      (problem: unknown) => {
+    const token = decodeURIComponent(match[1]);
+    // one after the other: the last token counts, whichever answer is slow
+    this.#looked = Promise.resolve(this.#looked)
+      .then(() => this.signIn(token))
+      .catch((problem: unknown) => {
         if (!(problem instanceof Problem)) throw problem;
         void this.ask(whyNot(problem));
-      },
-    );
-    this.#looked = signedIn;
+      });
   }
 
   async signIn(token: string): Promise<void> {
