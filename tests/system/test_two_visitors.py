@@ -62,7 +62,7 @@ def test_neither_visitor_disturbs_the_other(
 
     stand = open_page("?lang=en&rest=30&kiosk", 1920, 1080)
     phone = open_page("?lang=en&rest=20", 390, 844)
-    told, told_phone = stand.get_by_test_id("break-said"), phone.get_by_test_id("break-said")
+    whose, whose_phone = stand.get_by_test_id("break-how"), phone.get_by_test_id("break-how")
 
     # the one reads of a machine, the other breaks another one: the page of the first stays where it is
     stand.get_by_test_id("state-of-all").click()
@@ -74,16 +74,16 @@ def test_neither_visitor_disturbs_the_other(
 
     # in the midst of the other's race: whose it is and since when; a second fault would spoil it
     stand.get_by_test_id(f"tile-{OTHER}").click()
-    expect(told).to_contain_text("Somebody else broke this machine at", timeout=WITHIN_MS)
+    expect(whose).to_contain_text("Somebody else broke this machine at", timeout=WITHIN_MS)
     clock = stand.get_by_test_id("race-bolt").locator("strong").inner_text()
-    expect(told).to_contain_text(clock)
+    expect(whose).to_contain_text(clock)
     expect(stand.get_by_test_id("inject-cavitation")).to_be_disabled()
 
     # the rest of the one repairs what is his, and begins no tour while the other races
     break_it(stand, PUMP, 30)
     wait_for("the stand has rested", lambda: episode(PUMP)["repaired"])
     stand.wait_for_url(AT_START, timeout=WITHIN_MS)
-    expect(told).to_contain_text("Somebody else", timeout=WITHIN_MS)
+    expect(whose).to_contain_text("Somebody else", timeout=WITHIN_MS)
     assert goes_on(OTHER)
     assert episode(OTHER)["began"] == began
     assert not touring()
@@ -91,10 +91,10 @@ def test_neither_visitor_disturbs_the_other(
     # who repairs what the other broke may break it anew: the rest of the other leaves it alone
     stand.get_by_test_id(f"tile-{OTHER}").click()
     stand.get_by_test_id("repair").click()
-    expect(told_phone).to_contain_text("Somebody else has repaired", timeout=WITHIN_MS)
+    expect(phone.get_by_test_id("break-said")).to_contain_text("Somebody else has repaired", timeout=WITHIN_MS)
     break_it(stand, OTHER, 600)
     phone.wait_for_url(AT_START, timeout=WITHIN_MS)
-    expect(told_phone).to_contain_text("Somebody else broke this machine at", timeout=WITHIN_MS)
+    expect(whose_phone).to_contain_text("Somebody else broke this machine at", timeout=WITHIN_MS)
     assert goes_on(OTHER)
 
     # a restart of the api forgets when the fault began, the pages do not
@@ -106,8 +106,8 @@ def test_neither_visitor_disturbs_the_other(
     for page in (stand, phone):
         page.wait_for_function("() => fetch('api/v1/simulator/truth').then(answer => answer.ok)", timeout=WITHIN_MS)
         expect(page.get_by_test_id("race-bolt")).to_contain_text(clock, timeout=WITHIN_MS)
-    expect(told_phone).to_contain_text(clock)
-    expect(told).not_to_contain_text("Somebody else")
+    expect(whose_phone).to_contain_text(clock)
+    expect(whose).not_to_contain_text("Somebody else")
 
     # who breaks a machine during the tour ends it; his fault stays, also when the stand is touched after that
     stand.get_by_test_id("repair").click()
@@ -120,7 +120,7 @@ def test_neither_visitor_disturbs_the_other(
     expect(stand.get_by_test_id("tour")).to_be_hidden(timeout=WITHIN_MS)
     stand.get_by_test_id("state-of-all").click()
     stand.get_by_test_id(f"tile-{OTHER}").click()
-    expect(told).to_contain_text("Somebody else broke this machine at", timeout=WITHIN_MS)
+    expect(whose).to_contain_text("Somebody else broke this machine at", timeout=WITHIN_MS)
     assert goes_on(OTHER)
     assert not goes_on(PUMP)
     for page in (stand, phone):
