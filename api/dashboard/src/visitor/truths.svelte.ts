@@ -1,10 +1,18 @@
 // What the simulator says is true, and which story it plays: asked for while a visitor's page is open.
-import type { Scenario, Truth } from "../contracts";
+import type { Episode, Scenario, Truth } from "../contracts";
 import { Problem, api, done, listed } from "../http";
 import { plant } from "../live/plant.svelte";
 
 const ROUND_MS = 2_000;
 const TOUR = "visitor";
+
+/** A server that was started anew does not know when a fault began; who has seen it does. */
+function remembered(truth: Truth, before: Episode | null): Truth {
+  const { episode } = truth;
+  if (episode === null || before === null || episode.began !== null) return truth;
+  const same = episode.fault === before.fault && before.repaired === null && episode.severity >= before.severity;
+  return same ? { ...truth, episode: { ...episode, began: before.began } } : truth;
+}
 
 class Truths {
   of = $state.raw<Record<string, Truth>>({});
@@ -29,7 +37,9 @@ class Truths {
         listed(api.GET("/simulator/truth")),
         listed(api.GET("/simulator/scenarios")),
       ]);
-      this.of = Object.fromEntries(truths.map((truth) => [truth.asset, truth]));
+      const told = truths.map((truth) => [truth.asset, remembered(truth, this.of[truth.asset]?.episode ?? null)]);
+      // a server that starts has heard of no machine yet, which repairs none
+      this.of = { ...this.of, ...(Object.fromEntries(told) as Record<string, Truth>) };
       this.scenarios = scenarios;
     } catch (problem) {
       // the next round asks again

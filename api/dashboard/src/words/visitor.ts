@@ -36,6 +36,15 @@ export const visitorTexts = {
   ongoing: { sv: "pågår", en: "ongoing" },
   working: { sv: "Skickar …", en: "Sending …" },
   begun: { sv: "{fault} har börjat i {machine}.", en: "{fault} has begun in {machine}." },
+  theirs: {
+    sv: "Någon annan har förstört den här maskinen. Välj en annan maskin, eller reparera: då slutar loppet för er båda.",
+    en: "Somebody else has broken this machine. Choose another one, or repair it: that ends the race for both of you.",
+  },
+  theirsSince: {
+    sv: "Någon annan förstörde den här maskinen {time}. Välj en annan maskin, eller reparera: då slutar loppet för er båda.",
+    en: "Somebody else broke this machine at {time}. Choose another one, or repair it: that ends the race for both of you.",
+  },
+  taken: { sv: "Någon annan har lagat {machine}.", en: "Somebody else has repaired {machine}." },
   mended: { sv: "{machine} är lagad.", en: "{machine} is repaired." },
 
   race: { sv: "Vem märker det först?", en: "Who notices first?" },
@@ -189,6 +198,10 @@ export const visitorTexts = {
   tour: { sv: "Guidad visning", en: "Guided tour" },
   tourStart: { sv: "Starta visningen", en: "Start the tour" },
   tourEnd: { sv: "Avsluta visningen", en: "End the tour" },
+  tourLater: {
+    sv: "Visningen väntar: någon är mitt i ett lopp.",
+    en: "The tour waits: somebody is in the midst of a race.",
+  },
   tourTouch: { sv: "Rör skärmen och ta över", en: "Touch the screen and take over" },
   tourWait: {
     sv: "Fem maskiner, fem modeller som har lärt sig hur de låter, värms och drar ström när allt är som det ska. Snart går något sönder.",
@@ -210,7 +223,10 @@ export const visitorTexts = {
     sv: "{machine} är lagad. Om en stund går något annat sönder.",
     en: "{machine} is repaired. In a moment something else will fail.",
   },
-  backSoon: { sv: "Är du kvar? Om {n} s lagas allt och sidan börjar om.", en: "Still there? In {n} s all is repaired and the page begins anew." },
+  backSoon: {
+    sv: "Är du kvar? Om {n} s lagas det du har förstört och sidan börjar om.",
+    en: "Still there? In {n} s what you broke is repaired and the page begins anew.",
+  },
   stay: { sv: "Jag är kvar", en: "I am here" },
 
   welcome: { sv: "Förstör en maskin och se vad kullager märker.", en: "Break a machine and see what kullager notices." },
