@@ -115,7 +115,7 @@ def _convert(path: Path) -> None:
     if log.damaged > log.cut_off:
         logger.error("%s: %d bytes are damaged; the samples in them are left out", path, log.damaged - log.cut_off)
     if log.batches:
-        samples = _joined(log.batches)
+        samples = SampleBatch.joined(log.batches)
         assets = sorted({signal.asset for signal in log.signals})
         of_asset = np.array([assets.index(signal.asset) for signal in log.signals], np.int64)[samples.signal]
         day = samples.time // DAY_NS
@@ -126,15 +126,6 @@ def _convert(path: Path) -> None:
                 place = path.parent / f"asset={asset}" / f"day={_day_of(each * DAY_NS)}" / f"{path.stem}.parquet"
                 _write(place, [_table(samples, rows, log)])
     path.unlink()
-
-
-def _joined(batches: Sequence[SampleBatch]) -> SampleBatch:
-    return SampleBatch(
-        signal=np.concatenate([batch.signal for batch in batches]),
-        time=np.concatenate([batch.time for batch in batches]),
-        value=np.concatenate([batch.value for batch in batches]),
-        quality=np.concatenate([batch.quality for batch in batches]),
-    )
 
 
 def _table(samples: SampleBatch, rows: NDArray[np.int64], log: SampleLog) -> pa.Table:

@@ -61,6 +61,20 @@ class SampleBatch:
             quality=np.zeros(len(columns), np.uint8) if quality is None else np.asarray(quality, np.uint8),
         )
 
+    @classmethod
+    def joined(cls, batches: "Sequence[SampleBatch]") -> "SampleBatch":
+        """One batch of one or more, in their order.
+
+        >>> SampleBatch.joined([SampleBatch.of([0], [10], [1.5]), SampleBatch.of([1], [11], [2.5])]).value.tolist()
+        [1.5, 2.5]
+        """
+        return cls(
+            signal=np.concatenate([batch.signal for batch in batches]),
+            time=np.concatenate([batch.time for batch in batches]),
+            value=np.concatenate([batch.value for batch in batches]),
+            quality=np.concatenate([batch.quality for batch in batches]),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaveformBlock:

@@ -7,7 +7,7 @@ of several samples of one signal at one time the best quality, then the largest 
 depend on the order of arrival. What comes for a closed instant is late: counted, and not used.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -166,7 +166,7 @@ class Grid:
         if not self._pending:
             return _EMPTY
         batches, self._pending = self._pending, []
-        together = batches[0] if len(batches) == 1 else _concatenated(batches)
+        together = batches[0] if len(batches) == 1 else SampleBatch.joined(batches)
         signal, time, value, quality = together.signal, together.time, together.value, together.quality
         if _is_sorted(time, signal):
             return together
@@ -222,15 +222,6 @@ class Grid:
 
 
 _EMPTY = SampleBatch.of([], [], [])
-
-
-def _concatenated(batches: Sequence[SampleBatch]) -> SampleBatch:
-    return SampleBatch(
-        signal=np.concatenate([batch.signal for batch in batches]),
-        time=np.concatenate([batch.time for batch in batches]),
-        value=np.concatenate([batch.value for batch in batches]),
-        quality=np.concatenate([batch.quality for batch in batches]),
-    )
 
 
 def _select(batch: SampleBatch, rows: slice | NDArray[np.bool_]) -> SampleBatch:
